@@ -1,0 +1,33 @@
+from .data import Data, load_data, read_table
+from .errors import InputError
+from .explorer import Explorer, explore
+from .fit import Fit, NotFitted
+from .grid import Grid, fit_grid
+from .plots import plot_grid
+from .recipe import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Difference, Recipe
+from .report import save_grid
+from .settings import Settings
+
+__version__: str
+__all__ = [
+    "DIFFERENCES",
+    "KERAS_1",
+    "KERAS_2",
+    "MATCHED",
+    "SKLEARN",
+    "Data",
+    "Difference",
+    "Explorer",
+    "Fit",
+    "Grid",
+    "InputError",
+    "NotFitted",
+    "Recipe",
+    "Settings",
+    "explore",
+    "fit_grid",
+    "load_data",
+    "plot_grid",
+    "read_table",
+    "save_grid",
+]

@@ -1,0 +1,44 @@
+"""What a person is told when a value cannot be used: one sentence that names it, what is allowed, and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+
+class InputError(ValueError):
+    """A value from the user cannot be used.
+
+    The message is one sentence meant for the user: it names the value, says what is allowed, and how to put it right.
+    The command line prints it without a traceback and exits with code 2.
+    """
+
+
+def require_choice(name: str, value: object, choices: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+    """Return `value` if it is one of `choices`; otherwise raise with the nearest names.
+
+    Parameters
+    ----------
+    name : str
+        What the value is, as the user calls it, for the message.
+    value : object
+        The value to check.
+    choices : iterable of str
+        The allowed values.
+    aliases : mapping of str to str, optional
+        What other libraries call a choice (``{"sigmoid": "logistic"}``): only used to point at the right one.
+
+    Raises
+    ------
+    InputError
+        If `value` is not one of `choices`.
+    """
+    choices = list(choices)
+    if isinstance(value, str) and value in choices:
+        return value
+    text = str(value)
+    near = (aliases or {}).get(text.lower()) or next(
+        iter(difflib.get_close_matches(text.lower(), choices, n=1, cutoff=0.5)), None
+    )
+    hint = f"; did you mean {near!r}?" if near else "."
+    raise InputError(f"{name} {value!r} is not known: choose one of {', '.join(choices)}{hint}")

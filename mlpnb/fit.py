@@ -1,0 +1,206 @@
+"""One fit: what a column of the grid shows for one setting, trained by scikit-learn or by Keras."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlpnb.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlpnb.data import Data
+    from mlpnb.recipe import Recipe
+    from mlpnb.settings import Settings
+
+SKLEARN_ACTIVATIONS = ("logistic", "tanh", "relu", "identity")
+
+Watch = Callable[[int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A trained network and how well it predicts the test part.
+
+    Attributes
+    ----------
+    settings : Settings
+    recipe : Recipe
+    prediction : ndarray of shape (n_test,)
+        In the unit of the target.
+    r2, rmse : float
+        Coefficient of determination, and root mean squared error in the unit of the target; NaN where diverged.
+    n_iter : int
+        Epochs trained.
+    diverged_at : int or None
+        The epoch, from 1, whose loss was the first not to be finite, if weights or predictions ended up not finite.
+    coefs, intercepts : tuple of ndarray, shapes (inputs, outputs) and (outputs,)
+        Kernels and biases.
+    loss_curve : ndarray of shape (n_iter,)
+        Training loss an epoch, as the recipe defines it, penalty included.
+    seconds : float
+        Training time in seconds; for a cell of the stacked trainer its share of the program's run.
+    """
+
+    settings: Settings
+    recipe: Recipe
+    prediction: NDArray[np.floating]
+    r2: float
+    rmse: float
+    n_iter: int
+    diverged_at: int | None
+    coefs: tuple[NDArray[np.floating], ...]
+    intercepts: tuple[NDArray[np.floating], ...]
+    loss_curve: NDArray[np.floating]
+    seconds: float
+
+    def __repr__(self) -> str:
+        outcome = f"R² {self.r2:.3f}" if self.diverged_at is None else f"diverged at epoch {self.diverged_at}"
+        return f"Fit of {self.recipe.name!r}, alpha {self.settings.alpha:g}: {outcome} after {self.n_iter} epochs"
+
+
+@dataclass(frozen=True)
+class NotFitted:
+    """A panel without a fit, and why: scikit-learn lacks the activation, or the fit is still to come."""
+
+    reason: str
+
+
+def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | None = None) -> Fit | NotFitted:
+    """Train scikit-learn's `MLPRegressor`.
+
+    Parameters
+    ----------
+    data : Data
+    settings : Settings
+    recipe : Recipe
+        One whose `library` is "scikit-learn".
+    watch : callable, optional
+        Called with the number of epochs done, every epoch; an exception that it raises ends the training.
+
+    Returns
+    -------
+    Fit or NotFitted
+        `NotFitted` if scikit-learn lacks the activation. A fit that ends in non-finite weights, for which
+        ``MLPRegressor._fit`` raises ``ValueError`` (scikit-learn 1.9.1), is a `Fit` with `diverged_at`.
+    """
+    from sklearn import config_context
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPRegressor
+
+    if settings.activation not in SKLEARN_ACTIVATIONS:
+        return NotFitted(f"scikit-learn's MLPRegressor\nhas no {settings.activation}")
+    regressor = MLPRegressor(
+        hidden_layer_sizes=settings.hidden_layer_sizes,
+        activation=settings.activation,
+        solver="sgd",
+        alpha=settings.alpha,
+        batch_size=settings.batch_rows(len(data.y_train)),
+        learning_rate_init=settings.learning_rate_init,
+        max_iter=settings.max_iter,
+        random_state=_watched_random_state(settings.random_state, watch),
+        momentum=settings.momentum,
+        nesterovs_momentum=settings.nesterovs_momentum,
+    )
+    started = time.perf_counter()
+    with warnings.catch_warnings(), np.errstate(all="ignore"), config_context(assume_finite=True):
+        # Training every epoch it was asked for, or diverging, is a result here and told in the Fit.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        try:
+            regressor.fit(data.X_train, data.y_train)
+        except ValueError as error:
+            if "non-finite parameter weights" not in str(error):
+                raise
+        seconds = time.perf_counter() - started
+        prediction = regressor.predict(data.X_test)
+    return _fit(
+        data, settings, recipe, prediction, regressor.coefs_, regressor.intercepts_, regressor.loss_curve_, seconds
+    )
+
+
+def fit_keras(
+    data: Data, settings: Sequence[Settings], recipes: Sequence[Recipe], watch: Watch | None = None
+) -> list[Fit]:
+    """Train networks by Keras, a cell for each pair of settings and recipe, stacked where their shapes allow it.
+
+    Parameters
+    ----------
+    data : Data
+    settings, recipes : sequences of Settings and of Recipe, of equal length
+    watch : callable, optional
+        Called with the number of epochs done, every few epochs; an exception that it raises ends the training.
+
+    Raises
+    ------
+    InputError
+        If TensorFlow is not there, or Keras runs on another backend.
+    """
+    cells = list(zip(settings, recipes, strict=True))
+    return [
+        _fit(data, *cell, trained.prediction, trained.coefs, trained.intercepts, trained.loss_curve, trained.seconds)
+        for cell, trained in zip(cells, load_training().train(data, cells, watch), strict=True)
+    ]
+
+
+def load_training() -> ModuleType:
+    """Import the stacked trainer, and with it TensorFlow, which takes seconds.
+
+    Raises
+    ------
+    InputError
+        If TensorFlow is not there, or Keras runs on another backend.
+    """
+    try:
+        from mlpnb import training
+    except ImportError as error:
+        raise InputError(
+            f"TensorFlow can't be imported ({error}): the Keras columns need it, so run `mlpnb doctor` or "
+            "`pip install tensorflow-cpu`."
+        ) from error
+    return training
+
+
+def _fit(
+    data: Data, settings: Settings, recipe: Recipe, prediction: NDArray[np.floating], coefs: Sequence[Any],
+    intercepts: Sequence[Any], loss_curve: Sequence[float] | NDArray[np.floating], seconds: float,
+) -> Fit:  # fmt: skip
+    from sklearn.metrics import r2_score, root_mean_squared_error
+
+    loss_curve = np.asarray(loss_curve)
+    r2 = rmse = float("nan")
+    diverged_at = None
+    if all(np.isfinite(array).all() for array in (prediction, *coefs, *intercepts)):
+        with np.errstate(over="ignore"):
+            r2 = float(r2_score(data.y_test, prediction.astype(np.float64)))
+            rmse = float(root_mean_squared_error(data.y_test, prediction.astype(np.float64)))
+    else:
+        not_finite = np.flatnonzero(~np.isfinite(loss_curve))
+        diverged_at = int(not_finite[0]) + 1 if len(not_finite) else len(loss_curve)
+    return Fit(
+        settings, recipe, prediction, r2, rmse, len(loss_curve), diverged_at,
+        tuple(coefs), tuple(intercepts), loss_curve, seconds,
+    )  # fmt: skip
+
+
+def _watched_random_state(seed: int, watch: Watch | None) -> Any:
+    """The generator of `seed`; with `watch`, one that calls it at every shuffle, which `MLPRegressor` asks for an epoch."""
+    if watch is None:
+        return seed
+
+    class WatchedRandomState(np.random.RandomState):
+        epoch = 0
+
+        def shuffle(self, x: Any) -> None:
+            watch(self.epoch)
+            self.epoch += 1
+            super().shuffle(x)
+
+    return WatchedRandomState(seed)

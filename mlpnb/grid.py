@@ -1,0 +1,183 @@
+"""The question's grid: rows alpha = 0 and alpha as set, columns scikit-learn, Keras 1 and Keras 2."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from typing import TYPE_CHECKING
+
+from mlpnb.data import Data
+from mlpnb.errors import InputError
+from mlpnb.fit import Fit, NotFitted, Watch, fit_keras, fit_sklearn
+from mlpnb.recipe import KERAS_1, KERAS_2, SKLEARN, Recipe
+from mlpnb.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUESTION = (SKLEARN, KERAS_1, KERAS_2)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Fits by row and column; ``grid[row, column]`` is one of them.
+
+    Attributes
+    ----------
+    data : Data
+    settings : Settings
+        Those of the last row; the first row has ``alpha=0``.
+    recipes : tuple of Recipe
+        A column each.
+    fits : tuple of tuple of Fit or NotFitted
+        A row each.
+    """
+
+    data: Data
+    settings: Settings
+    recipes: tuple[Recipe, ...]
+    fits: tuple[tuple[Fit | NotFitted, ...], ...]
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """The penalty of each row."""
+        return tuple(row.alpha for row in rows_of(self.settings))
+
+    def __getitem__(self, key: tuple[int, int | str]) -> Fit | NotFitted:
+        row, column = key
+        if isinstance(column, str):
+            column = [recipe.name for recipe in self.recipes].index(column)
+        return self.fits[row][column]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The scores as a table, a row a panel; RMSE is in the unit of the target."""
+        import pandas as pd
+
+        rows = [
+            {
+                "alpha": alpha,
+                "column": recipe.name,
+                "R²": fit.r2 if isinstance(fit, Fit) else None,
+                "RMSE [target units]": fit.rmse if isinstance(fit, Fit) else None,
+                "epochs": fit.n_iter if isinstance(fit, Fit) else None,
+                "diverged at epoch": fit.diverged_at if isinstance(fit, Fit) else None,
+                "training time [s]": fit.seconds if isinstance(fit, Fit) else None,
+                "note": fit.reason.replace("\n", " ") if isinstance(fit, NotFitted) else "",
+            }
+            for alpha, row in zip(self.alphas, self.fits, strict=True)
+            for recipe, fit in zip(self.recipes, row, strict=True)
+        ]
+        return pd.DataFrame(rows).astype({"R²": float, "epochs": "Int64", "diverged at epoch": "Int64"})
+
+    def predictions(self) -> pd.DataFrame:
+        """Truth and predictions on the test part as a table, a row a test row, in the unit of the target."""
+        import pandas as pd
+
+        columns = {"truth": self.data.y_test}
+        for alpha, row in reversed(list(zip(self.alphas, self.fits, strict=True))):
+            for recipe, fit in zip(self.recipes, row, strict=True):
+                if isinstance(fit, Fit):
+                    columns[f"{recipe.name}, alpha {alpha:g}"] = fit.prediction
+        return pd.DataFrame(columns)
+
+    def describe(self) -> str:
+        """The grid in words: the alt text of its picture."""
+        panels = [
+            f"{recipe.name} at alpha {alpha:g}: {_outcome(fit)}"
+            for alpha, row in zip(self.alphas, self.fits, strict=True)
+            for recipe, fit in zip(self.recipes, row, strict=True)
+        ]
+        return (
+            f"Prediction against truth on the test part of {self.data.name}, {self.settings.activation}, Keras in "
+            f"{self.settings.dtype}. " + "; ".join(panels) + "."
+        )
+
+
+def _outcome(fit: Fit | NotFitted) -> str:
+    if isinstance(fit, NotFitted):
+        return fit.reason.replace("\n", " ")
+    if fit.diverged_at is not None:
+        return f"diverged at epoch {fit.diverged_at}"
+    return f"R² {fit.r2:.3f}"
+
+
+def rows_of(settings: Settings) -> tuple[Settings, Settings]:
+    """The settings of the grid's two rows: without the penalty, and as set."""
+    return settings.replace(alpha=0.0), settings
+
+
+def fit_row(data: Data, settings: Settings, recipes: Sequence[Recipe], watch: Watch | None = None) -> list[Fit]:
+    """Train the Keras columns of one row; the rows use one compiled program, so that moving alpha compiles nothing."""
+    return fit_keras(data, [settings] * len(recipes), recipes, watch)
+
+
+def fit_grid(
+    data: Data, settings: Settings | None = None, recipes: Sequence[Recipe] = QUESTION, *, n_jobs: int = 1
+) -> Grid:
+    """Fit the question's grid: the scikit-learn columns by scikit-learn, the Keras columns by Keras, side by side.
+
+    Parameters
+    ----------
+    data : Data
+    settings : Settings, optional
+        The question's, if left out.
+    recipes : sequence of Recipe, default=(SKLEARN, KERAS_1, KERAS_2)
+        The columns; add `MATCHED` for a Keras network that follows scikit-learn's training.
+    n_jobs : int, default=1
+        Processes for scikit-learn's fits, as `joblib.Parallel` takes it; worth it where the grid is fitted again and
+        again, since a process starts in about a second.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    InputError
+        If the batch size is above the rows, there is no column, two have one name, or TensorFlow is not there.
+    """
+    settings = settings or Settings()
+    recipes = tuple(recipes)
+    names = [recipe.name for recipe in recipes]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"columns are {names}, but there must be one or more, each with its own name: rename them.")
+    settings.batch_rows(len(data.y_train))
+    rows = rows_of(settings)[: 1 if settings.alpha == 0 else 2]
+    keras_recipes = [recipe for recipe in recipes if recipe.library == "keras"]
+    sklearn_recipes = [recipe for recipe in recipes if recipe.library == "scikit-learn"]
+
+    stop = threading.Event()
+
+    def watch(_: int) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+
+    # Keras's program leaves Python while it runs, so scikit-learn's fits go on meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        keras_fits = executor.submit(lambda: [fit_row(data, row, keras_recipes, watch) for row in rows if keras_recipes])
+        try:
+            sklearn_cells = [(row, recipe) for row in rows for recipe in sklearn_recipes]
+            sklearn_fits = _fit_sklearn_cells(data, sklearn_cells, n_jobs)
+            fits: dict[tuple[float, str], Fit | NotFitted] = {
+                (row.alpha, recipe.name): fit
+                for (row, recipe), fit in zip(sklearn_cells, sklearn_fits, strict=True)
+            }
+            for fit in (fit for row_fits in keras_fits.result() for fit in row_fits):
+                fits[fit.settings.alpha, fit.recipe.name] = fit
+        finally:
+            stop.set()
+    table = tuple(tuple(fits[row.alpha, name] for name in names) for row in rows_of(settings))
+    return Grid(data, settings, recipes, table)
+
+
+def _fit_sklearn_cells(
+    data: Data, cells: Sequence[tuple[Settings, Recipe]], n_jobs: int
+) -> list[Fit | NotFitted]:
+    if n_jobs == 1 or len(cells) < 2:
+        return [fit_sklearn(data, *cell) for cell in cells]
+    from joblib import Parallel, delayed
+
+    return list(Parallel(n_jobs=n_jobs)(delayed(fit_sklearn)(data, *cell) for cell in cells))

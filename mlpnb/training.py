@@ -1,0 +1,320 @@
+"""The stacked trainer: many networks trained at once by Keras layers and a Keras optimizer, in one compiled program.
+
+The layers' kernels and biases carry a leading *cell* axis, a network a cell. What recipes and sliders change (penalty,
+learning rate, momentum, epochs, start, batch order, stopping) are arguments of the program; only shapes, activation
+and dtype are compiled in. This is the one module that imports tensorflow when it is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+# No greeting about oneDNN on stderr, and the same rounding with and without it.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mlpnb.draws import draw
+from mlpnb.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlpnb.data import Data
+    from mlpnb.recipe import Recipe
+    from mlpnb.settings import Settings
+
+KERAS_ACTIVATION = {
+    "logistic": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+    "identity": "linear",
+    "softplus": "softplus",
+}
+EPOCHS_A_CALL = 50  # epochs are fed in parts of this many: their number is never compiled in, and a fit can be left
+TOL, N_ITER_NO_CHANGE = 1e-4, 10  # scikit-learn's defaults, as in the question
+
+_running = threading.Lock()  # programs hold their weights in variables: one caller at a time
+
+if keras.backend.backend() != "tensorflow":
+    raise InputError(
+        f"Keras runs on {keras.backend.backend()!r}, but mlpnb trains on TensorFlow: start again with the environment "
+        "variable KERAS_BACKEND=tensorflow."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training left behind in one cell.
+
+    Attributes
+    ----------
+    coefs, intercepts : tuple of ndarray, shapes (inputs, outputs) and (outputs,)
+        Kernels and biases, as `MLPRegressor.coefs_` and `intercepts_` hold them; the dtype trained in.
+    loss_curve : ndarray of shape (n_iter,)
+        The training loss an epoch, penalty included, each batch before its update.
+    prediction : ndarray of shape (n_test,)
+    seconds : float
+        This cell's share of the program's run time, in seconds.
+    """
+
+    coefs: tuple[NDArray[np.floating], ...]
+    intercepts: tuple[NDArray[np.floating], ...]
+    loss_curve: NDArray[np.floating]
+    prediction: NDArray[np.floating]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is compiled into a program; cells that agree in it train together."""
+
+    layer_sizes: tuple[int, ...]  # inputs, hidden units, outputs
+    activation: str
+    nesterov: bool
+    dtype: str
+    n_rows: int
+    batch_rows: int
+
+
+def shape_of(data: Data, settings: Settings, recipe: Recipe) -> Shape:
+    """The program that a fit needs."""
+    n_rows, n_features = data.X_train.shape
+    return Shape(
+        layer_sizes=(n_features, *settings.hidden_layer_sizes, 1),
+        activation=settings.activation,
+        nesterov=settings.nesterovs_momentum,
+        dtype=settings.dtype if recipe.dtype == "floatx" else data.X_train.dtype.name,
+        n_rows=n_rows,
+        batch_rows=settings.batch_rows(n_rows),
+    )
+
+
+def train(
+    data: Data, cells: Sequence[tuple[Settings, Recipe]], watch: Callable[[int], None] | None = None
+) -> list[Trained]:
+    """Train a network a cell, all cells of equal `Shape` in one compiled program.
+
+    Each equals an ordinary ``keras.Sequential`` of ``Dense`` layers trained by ``model.fit`` from the same start in
+    the same order, to rounding.
+
+    Parameters
+    ----------
+    data : Data
+    cells : sequence of (Settings, Recipe)
+    watch : callable, optional
+        Called with the number of epochs done, every few epochs; an exception that it raises ends the training.
+
+    Returns
+    -------
+    list of Trained
+        In the order of `cells`.
+    """
+    results: dict[int, Trained] = {}
+    by_shape: dict[Shape, list[int]] = {}
+    for index, (settings, recipe) in enumerate(cells):
+        by_shape.setdefault(shape_of(data, settings, recipe), []).append(index)
+    for shape, indices in by_shape.items():
+        with _running:
+            trained = _program(shape, len(indices)).run(data, [cells[i] for i in indices], watch)
+        results.update(zip(indices, trained, strict=True))
+    return [results[index] for index in range(len(cells))]
+
+
+class _CellValue:
+    """A tensor in place of a Python float in a Keras optimizer: a hyperparameter with a value a cell."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+        return self.tensor
+
+    def __ne__(self, other: object) -> bool:
+        return True  # `SGD.update_step` asks whether there is momentum at all; a zero gives the same step
+
+
+@lru_cache(maxsize=16)
+def _program(shape: Shape, n_cells: int) -> _Program:
+    return _Program(shape, n_cells)
+
+
+class _Program:
+    """A Keras model and optimizer whose variables carry a cell axis, with their compiled training loop."""
+
+    def __init__(self, shape: Shape, n_cells: int) -> None:
+        self.shape = shape
+        self.n_cells = n_cells
+        self.model = _stacked_model(shape, n_cells)
+        # Made with a float so that the momentum slots exist; each cell's own values are put in when traced.
+        self.optimizer = keras.optimizers.SGD(
+            learning_rate=lambda: self._learning_rate, momentum=0.9, nesterov=shape.nesterov
+        )
+        self.optimizer.build(self.model.trainable_variables)
+        self._learning_rate: Any = None
+        self._train = tf.function(self._epochs, jit_compile=True, autograph=False)
+
+    def run(
+        self, data: Data, cells: Sequence[tuple[Settings, Recipe]], watch: Callable[[int], None] | None
+    ) -> list[Trained]:
+        dtype = self.shape.dtype
+        draws = [draw(settings, recipe, *data.X_train.shape) for settings, recipe in cells]
+        for index, layer in enumerate(self.model.layers):
+            layer.kernel.assign(np.stack([d.kernels[index] for d in draws]).astype(dtype))
+            layer.bias.assign(np.stack([d.biases[index][None] for d in draws]).astype(dtype))
+        for slot in self.optimizer.momentums:
+            slot.assign(tf.zeros(slot.shape, dtype))
+        X, y = tf.constant(data.X_train, dtype), tf.constant(data.y_train, dtype)
+        constants = {
+            key: tf.constant(np.array([_constants(*cell, len(self.model.layers))[key] for cell in cells]), dtype)
+            for key in ("learning_rate", "momentum", "data_factor", "penalty", "per_row", "tol", "max_iter")
+        }
+        state = (
+            tf.ones([self.n_cells], tf.bool),
+            tf.fill([self.n_cells], tf.constant(np.inf, dtype)),
+            tf.zeros([self.n_cells], tf.int32),
+        )
+        curves = []
+        max_iter = max(settings.max_iter for settings, _ in cells)
+        started = time.perf_counter()
+        for first in range(0, max_iter, EPOCHS_A_CALL):
+            if watch is not None:
+                watch(first)
+            if not state[0].numpy().any():
+                break
+            order = np.zeros((self.n_cells, EPOCHS_A_CALL, self.shape.n_rows), np.int32)
+            for cell, d in enumerate(draws):
+                part = d.order[first : first + EPOCHS_A_CALL]
+                order[cell, : len(part)] = part
+            *state, curve = self._train(
+                X, y, tf.constant(order), tf.constant(first), tf.constant(min(EPOCHS_A_CALL, max_iter - first)),
+                constants, *state,
+            )  # fmt: skip
+            curves.append(curve.numpy())
+        seconds = (time.perf_counter() - started) / self.n_cells
+        return self._results(data, np.concatenate(curves), seconds)
+
+    def _results(self, data: Data, curves: NDArray[np.floating], seconds: float) -> list[Trained]:
+        X_test = np.broadcast_to(data.X_test.astype(self.shape.dtype), (self.n_cells, *data.X_test.shape))
+        predictions = self.model(tf.constant(X_test)).numpy()[..., 0]
+        kernels = [layer.kernel.numpy() for layer in self.model.layers]
+        biases = [layer.bias.numpy() for layer in self.model.layers]
+        # An epoch that a cell did not train is marked by -inf: a loss may overflow to inf or be NaN, never that.
+        trained = ~np.isneginf(curves)
+        return [
+            Trained(
+                coefs=tuple(kernel[cell] for kernel in kernels),
+                intercepts=tuple(bias[cell, 0] for bias in biases),
+                loss_curve=curves[trained[:, cell], cell],
+                prediction=predictions[cell],
+                seconds=seconds,
+            )
+            for cell in range(self.n_cells)
+        ]
+
+    def _epochs(
+        self, X: Any, y: Any, order: Any, first: Any, count: Any, constants: dict[str, Any],
+        active: Any, best: Any, no_improvement: Any,
+    ) -> Any:  # fmt: skip
+        """Train `count` epochs; the loop that `tf.function` compiles.
+
+        Follows ``MLPRegressor._fit_stochastic`` and ``_update_no_improvement_count``; a cell that has stopped keeps
+        its weights while the others go on.
+        """
+        shape, n_cells = self.shape, self.n_cells
+        n_full, n_last = divmod(shape.n_rows, shape.batch_rows)
+
+        def batch(rows: Any, active: Any) -> Any:
+            return self._step(tf.gather(X, rows), tf.gather(y, rows), active, constants)
+
+        def epoch(e: Any, active: Any, best: Any, no_improvement: Any, curve: Any) -> Any:
+            rows = order[:, e]
+            total = tf.zeros([n_cells], shape.dtype)
+
+            def full_batch(b: Any, total: Any) -> Any:
+                part = tf.slice(rows, [0, b * shape.batch_rows], [n_cells, shape.batch_rows])
+                return b + 1, total + batch(part, active) * shape.batch_rows
+
+            _, total = tf.while_loop(lambda b, _: b < n_full, full_batch, [tf.constant(0), total])
+            if n_last:
+                total += batch(rows[:, n_full * shape.batch_rows :], active) * n_last
+            loss = total / shape.n_rows
+            curve = tf.tensor_scatter_nd_update(curve, [[e]], [tf.where(active, loss, -np.inf)])
+            no_improvement = tf.where(loss > best - constants["tol"], no_improvement + 1, 0)
+            best = tf.where(loss < best, loss, best)
+            done = tf.cast(first + e + 1, shape.dtype)
+            active &= (no_improvement <= N_ITER_NO_CHANGE) & (done < constants["max_iter"])
+            return e + 1, active, best, no_improvement, curve
+
+        untrained = tf.fill([EPOCHS_A_CALL, n_cells], tf.constant(-np.inf, shape.dtype))
+        _, *state = tf.while_loop(
+            lambda e, active, *_: (e < count) & tf.reduce_any(active),
+            epoch,
+            [tf.constant(0), active, best, no_improvement, untrained],
+        )
+        return state
+
+    def _step(self, X: Any, y: Any, active: Any, constants: dict[str, Any]) -> Any:
+        """One update of every active cell by the Keras optimizer; the batch's loss a cell, before the update.
+
+        loss = data_factor · mean((y − ŷ)²) + Σ_layers penalty · Σ W² / (rows of this batch, where `per_row`)
+        """
+        variables = self.model.trainable_variables
+        rows = tf.cast(tf.shape(X)[1], self.shape.dtype)
+        penalty = constants["penalty"] / tf.where(constants["per_row"] > 0, rows, 1)[:, None]
+        with tf.GradientTape() as tape:
+            error = y - self.model(X, training=True)[..., 0]
+            loss = constants["data_factor"] * tf.reduce_mean(tf.square(error), axis=1)
+            for index, layer in enumerate(self.model.layers):
+                loss += penalty[:, index] * tf.reduce_sum(tf.square(layer.kernel), axis=(1, 2))
+            total = tf.reduce_sum(loss)  # cells share no weights: the gradient of the sum is each cell's own
+        gradients = tape.gradient(total, variables)
+        # A cell that has stopped takes a step of nothing: no gradient, no momentum.
+        on = active[:, None, None]
+        self._learning_rate = constants["learning_rate"][:, None, None]
+        self.optimizer.momentum = _CellValue(tf.where(on, constants["momentum"][:, None, None], 0))
+        self.optimizer.apply([tf.where(on, gradient, 0) for gradient in gradients], variables)
+        return loss
+
+
+def _stacked_model(shape: Shape, n_cells: int) -> Any:
+    """A `Sequential` of dense layers with a leading cell axis: kernels (cells, in, out), biases (cells, 1, out)."""
+    n_inputs, *units = shape.layer_sizes
+    layers = [
+        keras.layers.EinsumDense(
+            "cbi,cio->cbo",
+            output_shape=(None, n_units),
+            bias_axes="co",
+            activation=KERAS_ACTIVATION[shape.activation] if index < len(units) - 1 else None,
+            dtype=shape.dtype,
+        )
+        for index, n_units in enumerate(units)
+    ]
+    return keras.Sequential([keras.Input((None, n_inputs), batch_size=n_cells, dtype=shape.dtype), *layers])
+
+
+def _constants(settings: Settings, recipe: Recipe, n_layers: int) -> dict[str, Any]:
+    """A recipe and its settings as the numbers that the compiled loop works with."""
+
+    def scalar(value: float) -> float:
+        return float(np.float32(value)) if recipe.scalars == "float32" else value
+
+    penalised = [recipe.penalised_kernels == "all" or index < n_layers - 1 for index in range(n_layers)]
+    return {
+        "learning_rate": settings.learning_rate_init,
+        "momentum": scalar(settings.momentum),
+        "data_factor": 0.5 if recipe.data_term == "half" else 1.0,
+        "penalty": [scalar(settings.alpha / 2) if on else 0.0 for on in penalised],
+        "per_row": 1.0 if recipe.penalty_scale == "per row" else 0.0,
+        "tol": TOL if recipe.stopping == "tol" else -np.inf,
+        "max_iter": settings.max_iter,
+    }
