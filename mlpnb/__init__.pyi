@@ -1,11 +1,11 @@
 from .data import Data, load_data, read_table
 from .errors import InputError
 from .explorer import Explorer, explore
+from .export import save_grid
 from .fit import Fit, NotFitted
 from .grid import Grid, fit_grid
 from .plots import plot_grid
 from .recipe import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Difference, Recipe
-from .report import save_grid
 from .settings import Settings
 
 __version__: str

@@ -309,7 +309,9 @@ def _check_frame(frame: pd.DataFrame, file: str, target: str) -> None:
     if types.is_bool_dtype(y) or not types.is_numeric_dtype(y) or types.is_complex_dtype(y):
         raise InputError(f"target {target!r} in {file!r} is not numeric ({_example(y)}): choose a column of numbers.")
     if y.isna().any():
-        raise InputError(f"target {target!r} in {file!r} is missing in {int(y.isna().sum())} row(s): drop or fill them.")
+        raise InputError(
+            f"target {target!r} in {file!r} is missing in {int(y.isna().sum())} row(s): drop or fill them."
+        )
     if not np.isfinite(y.to_numpy(dtype=np.float64)).all():
         raise InputError(f"target {target!r} in {file!r} has infinite values: drop or repair those rows.")
     if y.nunique() < 2:
@@ -353,7 +355,11 @@ def _column_transformer(train: pd.DataFrame) -> tuple[ColumnTransformer, list[st
         SimpleImputer(strategy="most_frequent", keep_empty_features=True),
         OneHotEncoder(max_categories=MAX_CATEGORIES, handle_unknown="infrequent_if_exist", sparse_output=False),
     )
-    return ColumnTransformer([("numbers", numbers, numeric), ("categories", categories, categorical)]), numeric, categorical
+    return (
+        ColumnTransformer([("numbers", numbers, numeric), ("categories", categories, categorical)]),
+        numeric,
+        categorical,
+    )
 
 
 def _as_objects(frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,9 +64,9 @@ def _bound_factor(activation: str, kernel_start: str) -> float:
 def _draw_sklearn(
     seed: int, sizes: tuple[int, ...], factor: float, uniform_bias: bool, n_rows: int, epochs: int
 ) -> Draws:
-    random = np.random.RandomState(seed)  # noqa: NPY002  scikit-learn's own generator is replayed
+    random = np.random.RandomState(seed)  # scikit-learn's own generator is replayed
     kernels, biases = [], []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in pairwise(sizes):
         bound = np.sqrt(factor / (fan_in + fan_out))
         kernels.append(random.uniform(-bound, bound, (fan_in, fan_out)))
         bias = random.uniform(-bound, bound, fan_out)  # drawn also where it is not used, as the stream goes on
@@ -88,7 +89,7 @@ def _draw_keras(
 
     generator = keras.random.SeedGenerator(seed)
     kernels, biases = [], []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in pairwise(sizes):
         initializer = keras.initializers.VarianceScaling(factor / 6, "fan_avg", "uniform", seed=generator)
         kernels.append(keras.ops.convert_to_numpy(initializer((fan_in, fan_out), dtype="float64")))
         bound = np.sqrt(factor / (fan_in + fan_out))
@@ -99,9 +100,8 @@ def _draw_keras(
     return _frozen(kernels, biases, np.argsort(keys, axis=1, kind="stable").astype(np.int32))
 
 
-def _frozen(
-    kernels: list[NDArray[np.float64]], biases: list[NDArray[np.float64]], order: NDArray[np.int32]
-) -> Draws:
-    for array in (*kernels, *biases, order):
+def _frozen(kernels: list[NDArray[np.float64]], biases: list[NDArray[np.float64]], order: NDArray[np.int32]) -> Draws:
+    arrays: list[NDArray[Any]] = [*kernels, *biases, order]
+    for array in arrays:
         array.flags.writeable = False
     return Draws(tuple(kernels), tuple(biases), order)

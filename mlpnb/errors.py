@@ -14,6 +14,10 @@ class InputError(ValueError):
     """
 
 
+class ReportError(RuntimeError):
+    """A notebook did not run to its end; the message says which cell, why, and where the failed notebook is."""
+
+
 def require_choice(name: str, value: object, choices: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
     """Return `value` if it is one of `choices`; otherwise raise with the nearest names.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -168,6 +169,11 @@ def load_training() -> ModuleType:
     return training
 
 
+def training_is_loaded() -> bool:
+    """Whether `load_training` would return at once."""
+    return hasattr(sys.modules.get("mlpnb.training"), "train")  # the module is listed before it is imported whole
+
+
 def _fit(
     data: Data, settings: Settings, recipe: Recipe, prediction: NDArray[np.floating], coefs: Sequence[Any],
     intercepts: Sequence[Any], loss_curve: Sequence[float] | NDArray[np.floating], seconds: float,
@@ -191,16 +197,15 @@ def _fit(
 
 
 def _watched_random_state(seed: int, watch: Watch | None) -> Any:
-    """The generator of `seed`; with `watch`, one that calls it at every shuffle, which `MLPRegressor` asks for an epoch."""
-    if watch is None:
-        return seed
+    """The generator of `seed`; it calls `watch` at every shuffle, which `MLPRegressor` asks for once an epoch."""
 
     class WatchedRandomState(np.random.RandomState):
         epoch = 0
 
         def shuffle(self, x: Any) -> None:
-            watch(self.epoch)
+            if watch is not None:
+                watch(self.epoch)
             self.epoch += 1
             super().shuffle(x)
 
-    return WatchedRandomState(seed)
+    return seed if watch is None else WatchedRandomState(seed)

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 from mlpnb.data import Data
@@ -157,13 +156,14 @@ def fit_grid(
 
     # Keras's program leaves Python while it runs, so scikit-learn's fits go on meanwhile.
     with ThreadPoolExecutor(max_workers=1) as executor:
-        keras_fits = executor.submit(lambda: [fit_row(data, row, keras_recipes, watch) for row in rows if keras_recipes])
+        keras_fits = executor.submit(
+            lambda: [fit_row(data, row, keras_recipes, watch) for row in rows if keras_recipes]
+        )
         try:
             sklearn_cells = [(row, recipe) for row in rows for recipe in sklearn_recipes]
             sklearn_fits = _fit_sklearn_cells(data, sklearn_cells, n_jobs)
             fits: dict[tuple[float, str], Fit | NotFitted] = {
-                (row.alpha, recipe.name): fit
-                for (row, recipe), fit in zip(sklearn_cells, sklearn_fits, strict=True)
+                (row.alpha, recipe.name): fit for (row, recipe), fit in zip(sklearn_cells, sklearn_fits, strict=True)
             }
             for fit in (fit for row_fits in keras_fits.result() for fit in row_fits):
                 fits[fit.settings.alpha, fit.recipe.name] = fit
@@ -173,9 +173,7 @@ def fit_grid(
     return Grid(data, settings, recipes, table)
 
 
-def _fit_sklearn_cells(
-    data: Data, cells: Sequence[tuple[Settings, Recipe]], n_jobs: int
-) -> list[Fit | NotFitted]:
+def _fit_sklearn_cells(data: Data, cells: Sequence[tuple[Settings, Recipe]], n_jobs: int) -> list[Fit | NotFitted]:
     if n_jobs == 1 or len(cells) < 2:
         return [fit_sklearn(data, *cell) for cell in cells]
     from joblib import Parallel, delayed

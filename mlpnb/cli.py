@@ -1,0 +1,160 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlpnb import __version__
+from mlpnb.errors import InputError, ReportError
+from mlpnb.settings import Settings
+
+_NOT_ON_THE_COMMAND_LINE = ("nesterovs_momentum",)
+_DEFAULT_OUT = "report"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mlpnb")
+def cli() -> None:
+    """Why a neural network with the same hyperparameters fits differently in scikit-learn and in Keras."""
+
+
+def _settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each setting, with its help text and bounds from `Settings`' own table."""
+    for field in reversed(fields(Settings)):
+        if field.name in _NOT_ON_THE_COMMAND_LINE:
+            continue
+        rule = Settings.rule(field.name)
+        text = f"{rule.help}; {rule.allowed()}"
+        flags = [f"--{field.name.replace('_', '-')}"]
+        if field.name == "random_state":
+            flags.append("--seed")
+        if field.name == "hidden_layer_sizes":
+            text += ", with commas between layers"
+        if field.name == "batch_size":
+            text += ", or auto"
+        default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+        command = click.option(*flags, field.name, metavar="VALUE", help=f"{text}.  [default: {default}]")(command)
+    return command
+
+
+def _parse(name: str, text: str) -> Any:
+    """An option's text as the value that `Settings` validates; what is no number stays text, to be named there."""
+    if name == "hidden_layer_sizes":
+        return tuple(_number(part) for part in text.split(",") if part.strip())
+    rule = Settings.rule(name)
+    return text if rule.choices else _number(text)
+
+
+def _number(text: str) -> float | int | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+@cli.command()
+@_settings_options
+@click.option("--data", metavar="NAME", help="A named data set.  [default: friedman1]")
+@click.option("--csv", metavar="FILE", help="Your own table, CSV or Parquet, in place of --data; needs --target.")
+@click.option("--target", metavar="COLUMN", help="The numeric column of --csv to predict.")
+@click.option("--out", metavar="DIR", default=_DEFAULT_OUT, show_default=True, help="Where to write.")
+@click.option("--notebook", metavar="NAME", default="01_the_question", show_default=True, help="Which notebook to run.")
+def report(
+    data: str | None, csv: str | None, target: str | None, out: str, notebook: str, **options: str | None
+) -> None:
+    """Execute a notebook with your settings: an HTML page, the notebook, the figure and the numbers."""
+    given = {name: _parse(name, text) for name, text in options.items() if text is not None}
+    settings = Settings(**given)
+    if csv is None and target is not None:
+        raise InputError(f"--target {target!r} is the column of a table, but there is no --csv: give one.")
+    if csv is not None and target is None:
+        raise InputError(f"--csv {csv!r} needs to know what to predict: give --target COLUMN.")
+    if csv is not None and data is not None:
+        raise InputError(f"--data {data!r} and --csv {csv!r} exclude each other: give one of them.")
+    from mlpnb.data import load_data, read_table
+    from mlpnb.lab import notebook_path
+    from mlpnb.report import write_report
+
+    # Everything that can be refused is refused here, before anything is written.
+    notebook_path(notebook)
+    table = read_table(csv, target) if csv is not None and target is not None else load_data(data or "friedman1")
+    settings.batch_rows(len(table.y_train))
+    named = {
+        "alpha": "alpha",
+        "dtype": "dtype",
+        "activation": "activation",
+        "random_state": "seed",
+        "max_iter": "max_iter",
+    }
+    parameters: dict[str, Any] = {parameter: getattr(settings, name) for name, parameter in named.items()}
+    parameters["more"] = {
+        name: list(value) if isinstance(value := getattr(settings, name), tuple) else value
+        for name in given
+        if name not in named
+    }
+    if csv is None:
+        parameters["data"] = data or "friedman1"
+    else:
+        parameters |= {"csv": str(Path(csv).resolve()), "target": target}
+    for path in write_report(parameters, out, notebook, progress=True):
+        click.echo(path)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--dir", "folder", metavar="DIR", default="mlpnb-notebooks", show_default=True, help="Your working folder."
+)
+@click.argument("jupyter_options", nargs=-1, type=click.UNPROCESSED)
+def lab(folder: str, jupyter_options: tuple[str, ...]) -> None:
+    """Copy the notebooks to a folder of yours and open them in JupyterLab.
+
+    A notebook that is there already is never overwritten. JUPYTER_OPTIONS, such as --no-browser or --port 8890, are
+    handed on.
+    """
+    from mlpnb.lab import copy_notebooks, open_lab
+
+    copied, kept = copy_notebooks(folder)
+    click.echo(f"Notebooks in {Path(folder).resolve()}: {len(copied)} new.")
+    for path in kept:
+        click.echo(
+            f"Kept yours, which differs from version {__version__}'s: {path.name} (move it away to get that one)."
+        )
+    sys.exit(open_lab(folder, jupyter_options))
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what is installed, whether TensorFlow works, what is missing and how to get it."""
+    from mlpnb.doctor import examine
+
+    findings = examine()
+    click.echo(f"mlpnb {__version__}, {sys.executable}")
+    for finding in findings:
+        mark = "ok     " if finding.ok else ("MISSING" if finding.needed else "absent ")
+        click.echo(f"{mark} {finding.name}: {finding.detail}")
+    for needed, words in ((True, "To get what is missing"), (False, "For the extras, if you want them")):
+        wanted = [finding.install for finding in findings if finding.install and finding.needed is needed]
+        if wanted:
+            click.echo(f"{words}: {Path(sys.executable).name} -m pip install " + " ".join(f'"{w}"' for w in wanted))
+    if not all(finding.ok for finding in findings if finding.needed):
+        sys.exit(1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; what cannot be used is one sentence and exit code 2, a report that fails exit code 1."""
+    try:
+        cli.main(arguments, prog_name="mlpnb")
+    except InputError as error:
+        click.echo(f"mlpnb: {error}", err=True)
+        sys.exit(2)
+    except ReportError as error:
+        click.echo(f"mlpnb: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,97 @@
+"""A report: a notebook executed with the reader's own settings, and the same as a page that needs no network."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlpnb.errors import ReportError
+from mlpnb.export import writable_folder
+from mlpnb.lab import notebook_path
+
+_TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{# require.js, jquery and MathJax would be asked for from outside; nothing in a report needs them. #}
+{%- block html_head_js -%}{%- endblock html_head_js -%}
+"""
+# Where widgets can't run, an output's picture stands in their place.
+_SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain")
+
+
+def write_report(
+    parameters: Mapping[str, Any], out: str | Path, notebook: str = "01_the_question", *, progress: bool = False
+) -> list[Path]:
+    """Execute a notebook with papermill and write it, with its page, figure and numbers, into a folder.
+
+    Nothing is written to `out` before everything is there; a later report replaces an earlier one as a whole, also
+    where two are made at once.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Values for the notebook's cell tagged ``parameters``.
+    out : str or Path
+        The folder; made if it is not there.
+    notebook : str, default="01_the_question"
+        Name of one of mlpnb's notebooks.
+    progress : bool, default=False
+        Whether to show a progress bar, a step a cell.
+
+    Returns
+    -------
+    list of Path
+        The files written: the executed notebook, ``report.html``, and what the notebook saved.
+
+    Raises
+    ------
+    InputError
+        If `out` cannot be written to, or there is no such notebook.
+    ReportError
+        If a cell fails; the failed notebook is kept in `out` as ``failed.ipynb``, and nothing else is touched.
+    """
+    import papermill
+    from filelock import FileLock
+    from papermill.exceptions import PapermillExecutionError
+
+    source = notebook_path(notebook)
+    out = writable_folder(out).resolve()
+    # Made beside the final files, so that moving them there is one step of the file system.
+    with tempfile.TemporaryDirectory(prefix=".mlpnb-", dir=out) as name:
+        work = Path(name)
+        executed = work / "report.ipynb"
+        try:
+            papermill.execute_notebook(
+                str(source),
+                str(executed),
+                parameters={**parameters, "out": "."},
+                kernel_name="python3",
+                progress_bar=progress,
+                cwd=str(work),
+            )
+        except PapermillExecutionError as error:
+            executed.replace(out / "failed.ipynb")
+            raise ReportError(
+                f"{notebook} stopped at cell {error.exec_count or error.cell_index} with {error.ename}: {error.evalue} "
+                f"(see {out / 'failed.ipynb'}; nothing else was written)."
+            ) from error
+        (work / "report.html").write_text(_html(executed), encoding="utf-8")
+        with FileLock(out / ".mlpnb.lock"):
+            files = sorted(path for path in work.iterdir() if path.is_file())
+            return [Path(shutil.move(path, out / path.name)) for path in files]
+
+
+def _html(executed: Path) -> str:
+    """The executed notebook as one HTML page that asks for nothing from outside."""
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    exporter = HTMLExporter(
+        config=Config({"NbConvertBase": {"display_data_priority": list(_SHOWN)}}),
+        raw_template=_TEMPLATE,
+        embed_images=True,
+    )
+    body, _ = exporter.from_filename(str(executed), resources={"metadata": {"name": "mlpnb report"}})
+    return str(body)
