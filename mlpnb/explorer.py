@@ -176,8 +176,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         settings = self.state.settings
         self._controls: dict[str, Any] = {
             "alpha": widgets.SelectionSlider(options=_options(ALPHAS, settings.alpha), layout={"width": "420px"}),
-            "dtype": widgets.ToggleButtons(options=DTYPES, style={"button_width": "80px"}),
-            "activation": widgets.ToggleButtons(options=ACTIVATIONS, style={"button_width": "80px"}),
+            "dtype": widgets.ToggleButtons(options=DTYPES, style={"button_width": "80px"}, layout={"width": "300px"}),
+            "activation": widgets.ToggleButtons(
+                options=ACTIVATIONS, style={"button_width": "80px"}, layout={"width": "560px"}
+            ),
             "data": widgets.Dropdown(options=self._choices()),
             "random_state": widgets.BoundedIntText(min=0, max=2**32 - 1),
             "learning_rate_init": widgets.SelectionSlider(
@@ -198,7 +200,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             changed(control)
         self._show_state()
         first = ("alpha", "dtype", "activation")
-        self._head = widgets.VBox([self._controls[name] for name in first])
+        wrapping = {"flex_flow": "row wrap"}  # one line where there is room, one below the other on a phone
+        self._head = widgets.HBox([self._controls[name] for name in first], layout=wrapping)
         rest = [control for name, control in self._controls.items() if name not in first]
         self._more = widgets.Accordion([widgets.VBox(rest)], titles=["More settings"], selected_index=None)
         self.image = widgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
@@ -329,15 +332,17 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
                 fit = self._cache.get(data, settings, recipe)
                 if fit is not None:
                     new[r, recipe.name] = fit
-        panels = 2 * len(state.recipes)
-        if not new and self._picture is not None and data is not self._shown_data:
-            self._say(panels)
+        n_missing = 2 * len(state.recipes) - len(new)
+        late = time.monotonic() - self._moved_at > _STALE_SECONDS
+        other_data = data is not self._shown_data
+        fresh = any(self._shown.get(panel) is not fit for panel, fit in new.items())
+        if self._picture is not None and n_missing and not (fresh or (late and not other_data)):
+            self._say(n_missing)
             return
-        if data is not self._shown_data:
+        if other_data:
             self._shown, self._shown_data = {}, data
         self._shown |= new
         grid = self.grid
-        late = time.monotonic() - self._moved_at > _STALE_SECONDS
         stale = {
             (r, c)
             for r in range(2)
@@ -350,7 +355,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         png = self._picture.png()
         if png != self.image.value:
             self.image.value = png
-        self._say(panels - len(new))
+        self._say(n_missing)
 
     def _say(self, n_missing: int) -> None:
         """The line under the picture: what is under way, or what is wrong, or the scores in words."""

@@ -47,7 +47,8 @@ class Fit:
     loss_curve : ndarray of shape (n_iter,)
         Training loss an epoch, as the recipe defines it, penalty included.
     seconds : float
-        Training time in seconds; for a cell of the stacked trainer its share of the program's run.
+        Training time in seconds; for a cell of the stacked trainer its share of the program's run, which compiles
+        the first time.
     """
 
     settings: Settings

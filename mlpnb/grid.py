@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mlpnb.data import Data
 from mlpnb.errors import InputError
 from mlpnb.fit import Fit, NotFitted, Watch, fit_keras, fit_sklearn
@@ -63,7 +65,6 @@ class Grid:
                 "RMSE [target units]": fit.rmse if isinstance(fit, Fit) else None,
                 "epochs": fit.n_iter if isinstance(fit, Fit) else None,
                 "diverged at epoch": fit.diverged_at if isinstance(fit, Fit) else None,
-                "training time [s]": fit.seconds if isinstance(fit, Fit) else None,
                 "note": fit.reason.replace("\n", " ") if isinstance(fit, NotFitted) else "",
             }
             for alpha, row in zip(self.alphas, self.fits, strict=True)
@@ -93,6 +94,51 @@ class Grid:
             f"Prediction against truth on the test part of {self.data.name}, {self.settings.activation}, Keras in "
             f"{self.settings.dtype}. " + "; ".join(panels) + "."
         )
+
+    def remarks(self) -> str:
+        """What to notice in this grid, as Markdown with the grid's own figures in it."""
+        lines = []
+        for alpha, row in zip(self.alphas, self.fits, strict=True):
+            scores = {fit.recipe.name: fit.r2 for fit in row if isinstance(fit, Fit) and fit.diverged_at is None}
+            ranked = sorted(scores, key=scores.__getitem__, reverse=True)
+            listed = ", ".join(f"{name} {scores[name]:.3f}" for name in ranked) or "none"
+            spread = f", apart by {max(scores.values()) - min(scores.values()):.3f}" if len(scores) > 1 else ""
+            lines.append(f"- At alpha = {alpha:g}, the R² from best to worst: {listed}{spread}.")
+            lines += [
+                f"- At alpha = {alpha:g}, {recipe.name}: {_outcome(fit)}."
+                for recipe, fit in zip(self.recipes, row, strict=True)
+                if isinstance(fit, NotFitted) or fit.diverged_at is not None
+            ]
+        for column, recipe in enumerate(self.recipes):
+            first, last = self.fits[0][column], self.fits[-1][column]
+            if isinstance(first, Fit) and isinstance(last, Fit) and None is first.diverged_at is last.diverged_at:
+                lines.append(
+                    f"- From alpha = {self.alphas[0]:g} to {self.alphas[-1]:g}, the R² of {recipe.name} moves by "
+                    f"{last.r2 - first.r2:+.3f}.".replace("-0.", "−0.")
+                )
+        return "\n".join(lines)
+
+    def agreement(self) -> str:
+        """How far each later column's weights are from the first column's, as Markdown with the figures in it."""
+        lines = []
+        for alpha, (reference, *others) in zip(self.alphas, self.fits, strict=True):
+            for fit in others:
+                if isinstance(reference, Fit) and isinstance(fit, Fit):
+                    difference = weight_difference(fit, reference)
+                    lines.append(
+                        f"- At alpha = {alpha:g}, after {fit.n_iter} epochs, no weight of {fit.recipe.name} differs "
+                        f"from {reference.recipe.name}'s by more than {difference:.1e} of its layer's largest."
+                    )
+        return "\n".join(lines) or "There is nothing to compare: " + self.describe()
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+
+def weight_difference(fit: Fit, reference: Fit) -> float:
+    """The largest difference of any weight, relative to the largest weight of its kernel or bias in `reference`."""
+    pairs = zip((*fit.coefs, *fit.intercepts), (*reference.coefs, *reference.intercepts), strict=True)
+    return max(float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in pairs)
 
 
 def _outcome(fit: Fit | NotFitted) -> str:

@@ -117,9 +117,9 @@ class GridPicture:
         for label, alpha in zip(self._row_labels, grid.alphas, strict=True):
             label.set_text(f"alpha = {alpha:g}")
         settings = grid.settings
-        self._heading.set_text(
-            f"{grid.data.name} · {settings.activation} · Keras in {settings.dtype} · seed {settings.random_state}"
-        )
+        keras_dtype = any(recipe.dtype == "floatx" for recipe in grid.recipes)
+        words = [grid.data.name, settings.activation, *([f"Keras in {settings.dtype}"] if keras_dtype else [])]
+        self._heading.set_text(" · ".join([*words, f"seed {settings.random_state}"]))
         for r, row in enumerate(self._panels):
             for c, panel in enumerate(row):
                 panel.show(grid.fits[r][c], grid.data.y_test, self._limits, pale=(r, c) in stale)

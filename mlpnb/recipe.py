@@ -10,9 +10,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlpnb.errors import InputError, require_choice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MLP = "scikit-learn 1.9.1 neural_network/_multilayer_perceptron.py"
 _KERAS = "Keras 3.15.1 src/"
@@ -166,6 +169,15 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
     {f.name: Difference(name=f.name, **f.metadata) for f in dataclasses.fields(Recipe) if "sentence" in f.metadata}
 )
 """Every difference by its field's name, in the order of the fields."""
+
+
+def differences_table() -> pd.DataFrame:
+    """`DIFFERENCES` as a table, a row a difference."""
+    import pandas as pd
+
+    rows = [(d.title, d.sentence, d.sklearn, d.keras, d.source) for d in DIFFERENCES.values()]
+    return pd.DataFrame(rows, columns=["difference", "in a sentence", "scikit-learn", "Keras", "source"])
+
 
 SKLEARN = Recipe("scikit-learn", library="scikit-learn")
 KERAS_1 = Recipe("Keras 1", **{d.name: d.keras for d in DIFFERENCES.values()})  # type: ignore[arg-type]

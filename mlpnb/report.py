@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +15,18 @@ from mlpnb.lab import notebook_path
 
 _TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
-{# require.js, jquery and MathJax would be asked for from outside; nothing in a report needs them. #}
+{# These scripts would be asked for from outside; nothing in a report needs them. #}
 {%- block html_head_js -%}{%- endblock html_head_js -%}
+{%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
+{%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
+{# The words that go with a picture are its alt text. #}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+     alt="{{ output.data.get('text/plain', '') | escape_html }}">
+</div>
+{%- endblock data_png -%}
 """
 # Where widgets can't run, an output's picture stands in their place.
 _SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain")
@@ -69,6 +80,7 @@ def write_report(
                 parameters={**parameters, "out": "."},
                 kernel_name="python3",
                 progress_bar=progress,
+                kernel_manager_class=_local_kernel_manager(),
                 cwd=str(work),
             )
         except PapermillExecutionError as error:
@@ -81,6 +93,16 @@ def write_report(
         with FileLock(out / ".mlpnb.lock"):
             files = sorted(path for path in work.iterdir() if path.is_file())
             return [Path(shutil.move(path, out / path.name)) for path in files]
+
+
+def _local_kernel_manager() -> type:
+    """A kernel manager that talks to its kernel through local sockets, which no other user can listen to."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    class LocalKernelManager(AsyncKernelManager):
+        transport = "tcp" if sys.platform == "win32" else "ipc"
+
+    return LocalKernelManager
 
 
 def _html(executed: Path) -> str:

@@ -1,0 +1,44 @@
+# `make report` and `make test` set up everything they need, on a machine that has only Python and pip.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := $(shell find mlpnb notebooks -name '*.py' -o -name '*.pyi' -o -name '*.ipynb')
+
+.PHONY: report test lint lab app bench pictures constraints clean
+
+report: report/report.html  ## the question's grid on real fits: an HTML page, the notebook, the figure, the numbers
+	@echo "Open report/report.html in a browser."
+
+report/report.html: .venv/installed $(SOURCES)
+	$(BIN)/mlpnb report --out report
+
+test: lint  ## every check and every test
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lab: .venv/installed  ## JupyterLab, with the notebooks of this checkout
+	$(BIN)/jupyter lab notebooks/01_the_question.ipynb
+
+app: .venv/installed  ## the first notebook as a web page, on this machine only
+	$(BIN)/voila notebooks/01_the_question.ipynb --Voila.ip=127.0.0.1
+
+bench: .venv/installed  ## the benchmark's table, and benchmarks/results.json
+	$(BIN)/python benchmarks/question.py
+
+pictures: .venv/installed  ## the pictures of the README, from real fits
+	$(BIN)/python docs/pictures.py
+
+# Made anew when what is asked for changes; otherwise setting up does nothing.
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[app,distributed,test]"
+	touch $@
+
+constraints: .venv/installed  ## pin what is installed now
+	$(BIN)/python -m pip freeze --exclude-editable --exclude mlpnb > constraints.txt
+
+clean:
+	rm -rf .venv report
