@@ -100,8 +100,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             self._loop = None
-        self._sklearn = LatestWorker[State](self._fit_sklearn, "mlpnb scikit-learn")
-        self._keras = LatestWorker[State](self._fit_keras, "mlpnb Keras")
+        self._sklearn = LatestWorker[State](self._fit_sklearn, self._failed, "mlpnb scikit-learn")
+        self._keras = LatestWorker[State](self._fit_keras, self._failed, "mlpnb Keras")
         self._build()
         super().__init__(children=[self._head, self._more, self.image, self._status, self._share])
         # The first picture has what can be had at once: scikit-learn's column, and Keras's where TensorFlow runs.
@@ -303,16 +303,17 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def _fit_keras(self, state: State, watch: Watch) -> None:
         data = self._datasets[state.data]
-        try:
-            load_training()
-            for settings in dict.fromkeys(reversed(rows_of(state.settings))):
-                recipes = [r for s, r in self._missing(state) if s == settings and r.library == "keras"]
-                for fit in fit_row(data, settings, recipes, watch) if recipes else ():
-                    self._cache.put(data, settings, fit.recipe, fit)
-                self._post(self._draw)
-        except InputError as error:  # no TensorFlow: said once, and scikit-learn's column goes on
-            self._message = str(error)
+        load_training()
+        for settings in dict.fromkeys(reversed(rows_of(state.settings))):
+            recipes = [r for s, r in self._missing(state) if s == settings and r.library == "keras"]
+            for fit in fit_row(data, settings, recipes, watch) if recipes else ():
+                self._cache.put(data, settings, fit.recipe, fit)
             self._post(self._draw)
+
+    def _failed(self, error: Exception) -> None:
+        """Say what went wrong, no TensorFlow for one; the other columns go on."""
+        self._message = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        self._post(self._draw)
 
     def _post(self, call: Callable[[], None]) -> None:
         """Call in the kernel's own thread, once it is free."""

@@ -25,13 +25,18 @@ class LatestWorker(Generic[Request]):
     Parameters
     ----------
     work : callable
-        ``work(request, watch)``; it calls ``watch(anything)`` every now and then. It reports its own errors.
+        ``work(request, watch)``; it calls ``watch(anything)`` every now and then.
+    failed : callable
+        Called with the exception that work ended in, in the background thread; later requests are worked on.
     name : str
         The thread's name.
     """
 
-    def __init__(self, work: Callable[[Request, Callable[[int], None]], None], name: str) -> None:
+    def __init__(
+        self, work: Callable[[Request, Callable[[int], None]], None], failed: Callable[[Exception], None], name: str
+    ) -> None:
         self._work = work
+        self._failed = failed
         self._name = name
         self._changed = threading.Condition()
         self._pending: list[Request] = []
@@ -75,3 +80,5 @@ class LatestWorker(Generic[Request]):
                 self._work(request, watch)
             except Superseded:
                 continue
+            except Exception as error:
+                self._failed(error)
