@@ -157,6 +157,11 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         """
         self._go(State.from_json(text, tuple(self._choices())))
 
+    @property
+    def busy(self) -> bool:
+        """Whether fits are under way."""
+        return self._sklearn.busy or self._keras.busy
+
     def settled(self, timeout: float | None = None) -> bool:
         """Wait until the picture is the state's; whether that came within `timeout` seconds (each worker)."""
         self._request()
@@ -353,10 +358,13 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         if self._picture is None or not self._picture.shows(grid):
             self._picture = GridPicture(grid)
         self._picture.show(grid, stale)
-        png = self._picture.png()
-        if png != self.image.value:
-            self.image.value = png
+        self.redraw()
         self._say(n_missing)
+
+    def redraw(self) -> None:
+        """Draw the picture once more, as it is."""
+        if self._picture is not None:
+            self.image.value = self._picture.png()
 
     def _say(self, n_missing: int) -> None:
         """The line under the picture: what is under way, or what is wrong, or the scores in words."""
