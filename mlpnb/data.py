@@ -325,7 +325,7 @@ def _check_frame(frame: pd.DataFrame, file: str, target: str) -> None:
                 raise InputError(f"column {name!r} in {file!r} has infinite or complex values: repair those rows.")
         elif not column.dropna().map(lambda value: isinstance(value, str | bool | np.bool_)).all():
             raise InputError(
-                f"column {name!r} in {file!r} mixes kinds of values ({_example(column)}): make it all numbers or all text."
+                f"column {name!r} in {file!r} mixes kinds of values ({_example(column)}): make it all numbers or text."
             )
         if column.nunique() < 2:
             raise InputError(f"column {name!r} in {file!r} is constant or empty: leave it out.")

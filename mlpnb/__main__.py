@@ -1,0 +1,5 @@
+"""``python -m mlpnb``: the command line."""
+
+from mlpnb.cli import main
+
+main()

@@ -1,0 +1,180 @@
+"""The notebook in a real JupyterLab, and the report, in a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from mlpnb.lab import copy_notebooks
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OUTPUT = Path(__file__).parents[1] / "test-output"
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, to run the browser tests"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    OUTPUT.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that remembers its errors and what it asked of the outside."""
+    context = browser.new_context(viewport={"width": 1300, "height": 1400})
+    page = context.new_page()
+    page.errors, page.outside = [], []
+    page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    local = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
+    page.on("request", lambda r: None if r.url.startswith(local) else page.outside.append(r.url))
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab over a copy of the notebooks, without news and without a person's own settings."""
+    folder = tmp_path_factory.mktemp("lab")
+    copy_notebooks(folder / "work")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
+    home["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
+    notifications = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notifications.parent.mkdir(parents=True)
+    notifications.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={folder / 'work'}"]
+    with (OUTPUT / "jupyterlab.log").open("w") as log:
+        server = subprocess.Popen(command, env=os.environ | home, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=5).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "JupyterLab did not start"
+                assert server.poll() is None, (OUTPUT / "jupyterlab.log").read_text()
+                time.sleep(0.3)
+        yield f"http://127.0.0.1:{port}/lab/tree"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def run_all(page, lab):
+    """Open the first notebook, run all its cells, and wait until the explorer's picture is whole."""
+    page.goto(f"{lab}/01_the_question.ipynb?reset")
+    page.wait_for_selector(".jp-CodeCell .cm-content", timeout=90_000)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=90_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    page.wait_for_selector(".noUi-handle", state="attached", timeout=120_000)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.widget-html-content')]"
+        ".some(e => e.textContent.includes('Prediction against truth'))",
+        timeout=120_000,
+    )
+    page.locator(".noUi-handle").first.scroll_into_view_if_needed()
+
+
+def picture(page):
+    return page.locator("img.widget-image").first
+
+
+def words(page):
+    return page.evaluate(
+        "[...document.querySelectorAll('.widget-html-content')].map(e => e.textContent)"
+        ".find(t => t.includes('Prediction against truth')) || ''"
+    )
+
+
+def wait_for_words(page, text):
+    page.wait_for_function(
+        "text => [...document.querySelectorAll('.widget-html-content')].some(e => e.textContent.includes(text))",
+        arg=text,
+        timeout=30_000,
+    )
+
+
+def test_alpha_moves_the_picture_by_keyboard_without_a_blank_frame_or_an_error(page, lab):
+    run_all(page, lab)
+    assert "at alpha 1:" in words(page)
+    page.screenshot(path=OUTPUT / "lab-before.png")
+    page.evaluate(
+        """() => {  // look at every frame: a picture must be there and be drawn
+            const image = document.querySelector('img.widget-image');
+            const look = () => {
+                const blank = !image.isConnected || image.naturalWidth === 0;
+                if (blank) (window.blankAt = window.blankAt || []).push(window.frames_seen || 0);
+                window.frames_seen = (window.frames_seen || 0) + 1;
+                requestAnimationFrame(look);
+            };
+            look();
+        }"""
+    )
+    before = picture(page).get_attribute("src")
+    page.locator(".noUi-handle").first.focus()
+    page.keyboard.press("ArrowRight")
+    wait_for_words(page, "at alpha 2:")
+    assert picture(page).get_attribute("src") != before
+    page.keyboard.press("ArrowLeft")
+    wait_for_words(page, "at alpha 1:")
+    assert page.evaluate("window.frames_seen") > 5
+    # Chromium now and then gives the picture no size in the very frame in which its source changes
+    assert len(page.evaluate("window.blankAt || []")) <= 1
+    assert picture(page).evaluate("image => image.naturalWidth") == 900
+    page.screenshot(path=OUTPUT / "lab-after.png")
+
+    page.get_by_role("button", name="relu", exact=True).click()
+    wait_for_words(page, "relu")
+    page.get_by_role("button", name="float64", exact=True).click()
+    wait_for_words(page, "Keras in float64")
+
+    page.locator(".jupyter-widget-Collapse-header", has_text="Export and load").click()
+    page.get_by_role("button", name="Export", exact=True).click()
+    with page.expect_download() as download:
+        page.locator("a[download='grid.csv']").click()
+    assert "Keras 2" in Path(download.value.path()).read_text()
+    page.locator(".jupyter-widget-Collapse-header", has_text="Copy as code").click()
+    assert "mlpnb.fit_grid(data, settings)" in page.locator(".widget-html-content pre").inner_text()
+    page.screenshot(path=OUTPUT / "lab-share.png")
+    assert page.errors == []
+    assert page.outside == []
+
+
+def test_the_report_opens_from_disk_and_asks_for_nothing(page, tmp_path):
+    from mlpnb.report import write_report
+
+    write_report({"data": "diabetes", "max_iter": 5}, tmp_path)
+    page.goto((tmp_path / "report.html").as_uri())
+    images = page.locator("img")
+    assert images.count() >= 4
+    for image in images.all():
+        assert image.evaluate("image => image.complete && image.naturalWidth > 0")
+        assert "alpha" in image.get_attribute("alt")
+    page.screenshot(path=OUTPUT / "report.png", full_page=True)
+    assert page.errors == []
+    assert page.outside == []
