@@ -14,13 +14,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sklearn.neural_network import _base
 
-from mlpnb import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Data, Settings, load_data, weight_difference
+from mlpnb import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Data, Settings, draws, load_data, weight_difference
 from mlpnb import training as trainer
-from mlpnb.draws import draw
 from mlpnb.fit import SKLEARN_ACTIVATIONS, fit_keras, fit_sklearn
 from mlpnb.settings import ACTIVATIONS
 
-EPSILON = np.finfo(np.float64).eps
+AMPLIFIED = 100 * np.finfo(np.float64).eps  # more than 200 epochs of rounding add up to by themselves
 TRAINED_BY_KERAS = {recipe.name: recipe for recipe in (KERAS_1, KERAS_2, MATCHED)}
 ONE_CLOSED = {
     f"all but {difference.name}": KERAS_2.replace(name="Keras", **{difference.name: difference.sklearn})
@@ -32,7 +31,13 @@ ONE_CLOSED = {
 def _floatx_is_restored():
     before = keras.config.floatx()
     yield
-    keras.config.set_floatx(before)
+    set_floatx(before)
+
+
+def set_floatx(dtype):
+    """Keras's floatx, and the dtype of layers too: that follows floatx only until the first layer is made."""
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
 
 
 def table(dtype="float64", *, n_rows=90, n_features=4, seed=0):
@@ -100,10 +105,10 @@ def half_mean_squared_error(y, prediction):
 
 
 def train_plainly(data, settings, recipe):
-    """Weights that ``model.fit`` of a ``Sequential`` of ``Dense`` layers ends with, from `draw`'s start and order."""
+    """Weights that ``model.fit`` of a ``Sequential`` of ``Dense`` layers ends with, from the draws' start and order."""
     dtype = settings.dtype if recipe.dtype == "floatx" else data.X_train.dtype.name
-    keras.config.set_floatx(dtype)
-    draws = draw(settings, recipe, *data.X_train.shape)
+    set_floatx(dtype)
+    start = draws.draw(settings, recipe, *data.X_train.shape)
     sizes = (*settings.hidden_layer_sizes, 1)
     per_row = recipe.penalty_scale == "per row"
 
@@ -130,7 +135,7 @@ def train_plainly(data, settings, recipe):
         exact = recipe.scalars == "exact"
         factor = np.asarray(settings.alpha / 2, dtype) if exact else keras.ops.cast(settings.alpha / 2, dtype)
         model.penalties = [(layer, factor) for layer in (layers if recipe.penalised_kernels == "all" else layers[:-1])]
-    model.set_weights([array for pair in zip(draws.kernels, draws.biases, strict=True) for array in pair])
+    model.set_weights([array for pair in zip(start.kernels, start.biases, strict=True) for array in pair])
     momentum = np.float64(settings.momentum) if recipe.scalars == "exact" else settings.momentum
     model.compile(
         optimizer=keras.optimizers.SGD(
@@ -138,7 +143,7 @@ def train_plainly(data, settings, recipe):
         ),
         loss="mse" if recipe.data_term == "full" else half_mean_squared_error,
     )
-    batches = Batches(data.X_train, data.y_train, draws.order, settings.batch_rows(len(data.y_train)))
+    batches = Batches(data.X_train, data.y_train, start.order, settings.batch_rows(len(data.y_train)))
     callback = keras.callbacks.LambdaCallback(on_epoch_begin=batches.go_to)
     model.fit(batches, epochs=settings.max_iter, shuffle=False, verbose=0, callbacks=[callback])
     return model.get_weights()
@@ -238,9 +243,7 @@ def rounding_of_scikit_learn(monkeypatch, dataset, activation, dtype, runs):
     for run in range(runs):
         random = np.random.default_rng(run)
         X = np.nextafter(data.X_train, random.choice([-np.inf, np.inf], data.X_train.shape).astype(dtype))
-        perturbed = Data(
-            X, data.X_test, data.y_train, data.y_test, data.feature_names, data.target_name, data.name
-        )
+        perturbed = Data(X, data.X_test, data.y_train, data.y_test, data.feature_names, data.target_name, data.name)
         original = _base.ACTIVATIONS[activation]
 
         def inexact(Z, original=original, random=random):
@@ -274,16 +277,16 @@ def test_what_difference_is_left_is_rounding_that_training_amplifies(monkeypatch
     """diabetes with tanh or logistic ends up 1e-12 apart: scikit-learn goes as far from itself when rounded otherwise.
 
     A factor of ten over the worst of three such runs: the sums of Keras's batches are rounded otherwise too, which
-    the runs leave out, and departures vary tenfold from run to run. Below 40 units of rounding nothing is amplified.
+    the runs leave out, and departures vary tenfold from run to run.
     """
     departures = rounding_of_scikit_learn(monkeypatch, dataset, activation, "float64", runs=3)
     left = [weight_difference(ours, own) for ours, own in fits(dataset, activation, "float64")]
     for difference, departure in zip(left, departures.max(axis=0), strict=True):
-        assert difference < max(10 * departure, 40 * EPSILON)
+        assert difference < max(10 * departure, AMPLIFIED)
     if (dataset, activation) in {("diabetes", "tanh"), ("diabetes", "logistic")}:
-        assert np.max(departures) > 100 * EPSILON  # or the amplification would explain nothing
+        assert np.max(departures) > 5 * AMPLIFIED  # or the amplification would explain nothing
     else:
-        assert np.max(left) < 40 * EPSILON
+        assert np.max(left) < AMPLIFIED
 
 
 @pytest.mark.parametrize("activation", SKLEARN_ACTIVATIONS)
@@ -296,16 +299,14 @@ def test_float32_data_are_trained_in_float32_by_both_and_agree_to_its_rounding(m
     """
     for ours, own in fits(dataset, activation, "float32"):
         assert ours.coefs[0].dtype == own.coefs[0].dtype == ours.prediction.dtype == np.float32
-    departures = rounding_of_scikit_learn(
-        monkeypatch, dataset, activation, "float32", runs=10 if activation == "relu" else 3
-    )
+    runs = {"friedman1": 5, "diabetes": 10}[dataset] if activation == "relu" else 3
+    departures = rounding_of_scikit_learn(monkeypatch, dataset, activation, "float32", runs)
     left = [weight_difference(ours, own) for ours, own in fits(dataset, activation, "float32")]
     assert np.max(left) < 10 * np.max(departures)
     assert np.median(left) < 10 * np.median(departures)
     if dataset == "friedman1":
         assert np.median(left) < 1e-5
         for ours, own in fits(dataset, activation, "float32"):
-            assert ours.n_iter == own.n_iter
             assert ours.r2 == pytest.approx(own.r2, abs=1e-3)
 
 
@@ -313,7 +314,7 @@ def test_float32_data_are_trained_in_float32_by_both_and_agree_to_its_rounding(m
     "changes",
     [
         {"activation": "relu", "hidden_layer_sizes": (20, 10)},
-        {"activation": "logistic", "momentum": 0.5, "nesterovs_momentum": False},
+        {"activation": "logistic", "momentum": 0.5, "nesterovs_momentum": False, "learning_rate_init": 0.02},
         {"activation": "identity", "hidden_layer_sizes": (), "batch_size": 32},
         {"activation": "tanh", "learning_rate_init": 0.05},
     ],
@@ -332,9 +333,9 @@ def test_training_stops_in_scikit_learns_epoch(changes):
 
 def test_without_scikit_learns_stopping_every_epoch_is_trained():
     data = load_data("diabetes", scale_target=True)
-    settings = Settings(activation="relu", learning_rate_init=0.05, max_iter=120)
+    settings = Settings(activation="tanh", learning_rate_init=0.05, max_iter=300)
     stopped, trained = fit_keras(data, [settings] * 2, [MATCHED, MATCHED.replace(stopping="never")])
-    assert stopped.n_iter < trained.n_iter == len(trained.loss_curve) == 120
+    assert stopped.n_iter < trained.n_iter == len(trained.loss_curve) == 300
     # until then they are the same training
     np.testing.assert_allclose(trained.loss_curve[: stopped.n_iter], stopped.loss_curve, rtol=1e-12)
 
@@ -352,7 +353,7 @@ def alone(settings, recipe):
     return trainer.train(table(), [(settings, recipe)])[0]
 
 
-# What a neighbour may be: tame, one that becomes NaN at once, one that stops after two epochs, another recipe.
+# A neighbour may be tame, become NaN at once or later, stop after two epochs, or have no momentum.
 NEIGHBOURS = (
     (identity(alpha=0.0, random_state=3), KERAS_2),
     (identity(learning_rate_init=1e30), KERAS_2),
@@ -387,7 +388,8 @@ def test_the_neighbours_of_the_stacking_test_are_what_they_are_said_to_be():
     tame, at_once, later, short, _ = trainer.train(table(), NEIGHBOURS)
     assert np.isfinite(tame.coefs[0]).all()
     assert np.isnan(at_once.coefs[0]).all()
-    assert not np.isfinite(later.loss_curve[-1]) or later.loss_curve[-1] > 1e9
+    assert np.isfinite(later.loss_curve[0])
+    assert np.isnan(later.loss_curve[-1])
     assert len(short.loss_curve) == 2
 
 
@@ -494,13 +496,13 @@ def test_the_prediction_is_the_trained_networks():
         np.testing.assert_allclose(trained.prediction, by_hand[:, 0], rtol=1e-12)
 
 
-def test_the_trainer_follows_keras_not_tensorflows_random_state():
-    """Someone else's ``tf.random.set_seed`` or floatx in the notebook changes nothing."""
+def test_what_else_a_notebook_sets_in_keras_changes_nothing():
+    """Its ``tf.random.set_seed``, floatx and dtype policy are for its own models."""
     settings = SMALL.replace(dtype="float64")
     before = trainer.train(table(), [(settings, KERAS_2)])[0]
-    draw.__globals__["_draw_keras"].cache_clear()
+    draws._draw_keras.cache_clear()
     trainer._program.cache_clear()
     tf.random.set_seed(99)
-    keras.config.set_floatx("float16")
+    set_floatx("float16")
     after = trainer.train(table(), [(settings, KERAS_2)])[0]
     assert relative(weights_of(after), weights_of(before)) < 1e-12
