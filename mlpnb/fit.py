@@ -115,9 +115,12 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
     with warnings.catch_warnings(), np.errstate(all="ignore"), config_context(assume_finite=True):
         # Training every epoch it was asked for, or diverging, is a result here and told in the Fit.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
+        # MLPRegressor turns a Ctrl-C into this warning, and a network half trained into a fit.
+        warnings.filterwarnings("error", "Training interrupted by user")
         try:
             regressor.fit(data.X_train, data.y_train)
+        except UserWarning as warning:
+            raise KeyboardInterrupt from warning
         except ValueError as error:
             if "non-finite parameter weights" not in str(error):
                 raise
@@ -163,6 +166,11 @@ def load_training() -> ModuleType:
     try:
         from mlpnb import training
     except ImportError as error:
+        if error.name in ("jax", "torch", "openvino"):  # Keras imports the package of the backend it is set to
+            raise InputError(
+                f"Keras is set to a backend that needs {error.name!r}, which is not installed, and mlpnb trains on "
+                "TensorFlow: start again with the environment variable KERAS_BACKEND=tensorflow."
+            ) from error
         raise InputError(
             f"TensorFlow can't be imported ({error}): the Keras columns need it, so run `mlpnb doctor` or "
             "`pip install tensorflow-cpu`."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpnb.data import Data
-from mlpnb.errors import InputError
+from mlpnb.errors import InputError, require_choice
 from mlpnb.fit import Fit, NotFitted, Watch, fit_keras, fit_sklearn
 from mlpnb.recipe import KERAS_1, KERAS_2, SKLEARN, Recipe
 from mlpnb.settings import Settings
@@ -50,7 +50,8 @@ class Grid:
     def __getitem__(self, key: tuple[int, int | str]) -> Fit | NotFitted:
         row, column = key
         if isinstance(column, str):
-            column = [recipe.name for recipe in self.recipes].index(column)
+            names = [recipe.name for recipe in self.recipes]
+            column = names.index(require_choice("column", column, names))
         return self.fits[row][column]
 
     def to_frame(self) -> pd.DataFrame:
@@ -70,7 +71,8 @@ class Grid:
             for alpha, row in zip(self.alphas, self.fits, strict=True)
             for recipe, fit in zip(self.recipes, row, strict=True)
         ]
-        return pd.DataFrame(rows).astype({"R²": float, "epochs": "Int64", "diverged at epoch": "Int64"})
+        numbers = {"R²": float, "RMSE [target units]": float, "epochs": "Int64", "diverged at epoch": "Int64"}
+        return pd.DataFrame(rows).astype(numbers)
 
     def predictions(self) -> pd.DataFrame:
         """Truth and predictions on the test part as a table, a row a test row, in the unit of the target."""
@@ -123,11 +125,18 @@ class Grid:
         lines = []
         for alpha, (reference, *others) in zip(self.alphas, self.fits, strict=True):
             for fit in others:
-                if isinstance(reference, Fit) and isinstance(fit, Fit):
+                if not (isinstance(reference, Fit) and isinstance(fit, Fit)):
+                    continue
+                if None is reference.diverged_at is fit.diverged_at:
                     difference = weight_difference(fit, reference)
                     lines.append(
                         f"- At alpha = {alpha:g}, after {fit.n_iter} epochs, no weight of {fit.recipe.name} differs "
                         f"from {reference.recipe.name}'s by more than {difference:.1e} of its layer's largest."
+                    )
+                else:
+                    lines.append(
+                        f"- At alpha = {alpha:g}, {reference.recipe.name}: {_outcome(reference)}; "
+                        f"{fit.recipe.name}: {_outcome(fit)}."
                     )
         return "\n".join(lines) or "There is nothing to compare: " + self.describe()
 

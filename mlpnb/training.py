@@ -7,6 +7,7 @@ and dtype are compiled in. This is the one module that imports tensorflow when i
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -42,6 +43,9 @@ KERAS_ACTIVATION = {
 }
 EPOCHS_A_CALL = 50  # epochs are fed in parts of this many: their number is never compiled in, and a fit can be left
 TOL, N_ITER_NO_CHANGE = 1e-4, 10  # scikit-learn's defaults, as in the question
+
+# A program is compiled for each shape by design; TensorFlow would warn of "retracing" from the fifth on.
+logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
 _running = threading.Lock()  # programs hold their weights in variables: one caller at a time
 

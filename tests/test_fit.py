@@ -1,5 +1,8 @@
 """One fit: scikit-learn's is `MLPRegressor` to the bit, and divergence, a missing activation or being left are told."""
 
+import importlib.util
+import os
+import subprocess
 import sys
 import warnings
 
@@ -220,3 +223,40 @@ def test_another_keras_backend_is_refused_in_a_sentence(monkeypatch):
         InputError, match=r"Keras runs on 'jax', but mlpnb trains on TensorFlow.*KERAS_BACKEND=tensorflow"
     ):
         load_training()
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_backend_that_is_not_installed_is_named_with_the_way_back(backend):
+    code = (
+        "from mlpnb.fit import load_training\ntry:\n    load_training()\nexcept ValueError as error:\n    print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    if importlib.util.find_spec(backend) is None:
+        assert f"a backend that needs '{backend}', which is not installed" in run.stdout
+    assert "KERAS_BACKEND=tensorflow" in run.stdout
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_ctrl_c_ends_a_fit_and_is_handed_on(diabetes, library):
+    """`MLPRegressor` alone would warn and pass the half trained network for a fit."""
+
+    def watch(epoch):
+        if epoch >= 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(library, diabetes, Settings(), watch)
+
+
+def test_many_shapes_in_a_row_say_nothing_on_stderr():
+    """TensorFlow would warn of retracing from the fifth program on."""
+    code = (
+        "import mlpnb\nfrom mlpnb.fit import fit_keras\ndata = mlpnb.load_data('diabetes')\n"
+        "for units in range(1, 9):\n"
+        "    fit_keras(data, [mlpnb.Settings(hidden_layer_sizes=(units,), max_iter=1)], [mlpnb.MATCHED])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stderr == ""

@@ -183,6 +183,19 @@ def test_a_column_that_diverged_says_so_everywhere(diverged):
             f"alpha = 1, Keras 2: diverged at epoch {fit.diverged_at}" in text
         )
         assert "nan" not in text
+    agreement = diverged.agreement()
+    assert "nan" not in agreement
+    assert f"Keras 2: diverged at epoch {fit.diverged_at}" in agreement
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(diverged):
+    with pytest.raises(InputError, match=r"column 'Keras' is not known: choose one of scikit-learn, Keras 1, Keras 2"):
+        diverged[0, "Keras"]
+
+
+def test_the_table_holds_numbers_also_where_nothing_was_fitted(friedman1):
+    frame = fit_grid(friedman1, QUICK.replace(activation="softplus"), [SKLEARN]).to_frame()
+    assert frame["R²"].dtype == frame["RMSE [target units]"].dtype == float
 
 
 def test_softplus_leaves_scikit_learns_panels_empty_and_says_why(friedman1):
