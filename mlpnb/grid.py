@@ -71,8 +71,9 @@ class Grid:
             for alpha, row in zip(self.alphas, self.fits, strict=True)
             for recipe, fit in zip(self.recipes, row, strict=True)
         ]
-        numbers = {"R²": float, "RMSE [target units]": float, "epochs": "Int64", "diverged at epoch": "Int64"}
-        return pd.DataFrame(rows).astype(numbers)
+        return pd.DataFrame(rows).astype(
+            {"R²": "float64", "RMSE [target units]": "float64", "epochs": "Int64", "diverged at epoch": "Int64"}
+        )
 
     def predictions(self) -> pd.DataFrame:
         """Truth and predictions on the test part as a table, a row a test row, in the unit of the target."""
