@@ -127,7 +127,7 @@ def lab(folder: str, jupyter_options: tuple[str, ...]) -> None:
         click.echo(
             f"Kept yours, which differs from version {__version__}'s: {path.name} (move it away to get that one)."
         )
-    sys.exit(open_lab(folder, jupyter_options))
+    open_lab(folder, jupyter_options)
 
 
 @cli.command()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,17 +57,21 @@ def copy_notebooks(folder: str | Path) -> tuple[list[Path], list[Path]]:
     return copied, kept
 
 
-def open_lab(folder: str | Path, options: Sequence[str] = ()) -> int:
-    """Run JupyterLab in `folder` until it is ended; its exit code.
+def open_lab(folder: str | Path, options: Sequence[str] = ()) -> None:
+    """Run JupyterLab in `folder` until it is ended.
 
     Raises
     ------
     InputError
         If JupyterLab is not installed.
     """
-    if shutil.which("jupyter-lab", path=str(Path(sys.executable).parent)) is None:
-        raise InputError("JupyterLab is not installed beside this Python: run `pip install jupyterlab`.")
-    first = sorted(Path(folder).glob("*.ipynb"))[:1]
-    return subprocess.call(
-        [sys.executable, "-m", "jupyterlab", *(path.name for path in first), *options], cwd=Path(folder)
-    )
+    try:
+        from jupyterlab.labapp import LabApp
+    except ImportError as error:
+        raise InputError(
+            f"JupyterLab can't be imported ({error}): run `{Path(sys.executable).name} -m pip install jupyterlab`."
+        ) from error
+    folder = Path(folder).resolve()
+    first = sorted(folder.glob("*.ipynb"))[:1]
+    # in this process, so that Ctrl-C is JupyterLab's: it asks, and ends its kernels
+    LabApp.launch_instance([*map(str, first), f"--ServerApp.root_dir={folder}", *options])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -65,6 +66,7 @@ def write_report(
     """
     import papermill
     from filelock import FileLock
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     source = notebook_path(notebook)
@@ -83,16 +85,21 @@ def write_report(
                 kernel_manager_class=_local_kernel_manager(),
                 cwd=str(work),
             )
-        except PapermillExecutionError as error:
+        except (PapermillExecutionError, DeadKernelError) as error:
             executed.replace(out / "failed.ipynb")
             raise ReportError(
-                f"{notebook} stopped at cell {error.exec_count or error.cell_index} with {error.ename}: {error.evalue} "
-                f"(see {out / 'failed.ipynb'}; nothing else was written)."
+                f"{notebook} stopped at {_where_and_why(error)} (see {out / 'failed.ipynb'}; nothing else was written)."
             ) from error
         (work / "report.html").write_text(_html(executed), encoding="utf-8")
         with FileLock(out / ".mlpnb.lock"):
             files = sorted(path for path in work.iterdir() if path.is_file())
             return [Path(shutil.move(path, out / path.name)) for path in files]
+
+
+def _where_and_why(error: Any) -> str:
+    if hasattr(error, "ename"):
+        return f"cell {error.exec_count or error.cell_index} with {error.ename}: {error.evalue}"
+    return "the cell that is marked as running there: its kernel was killed, as the system does when memory is short"
 
 
 def _local_kernel_manager() -> type:
@@ -101,6 +108,10 @@ def _local_kernel_manager() -> type:
 
     class LocalKernelManager(AsyncKernelManager):
         transport = "tcp" if sys.platform == "win32" else "ipc"
+
+        async def start_kernel(self, **options: Any) -> Any:
+            # Cells' own words are in the notebook; what is left is the kernel's complaints when it is interrupted.
+            return await super().start_kernel(**options, stderr=subprocess.DEVNULL)
 
     return LocalKernelManager
 

@@ -1,12 +1,16 @@
 """The report: whole or not at all, and a page that asks for nothing from outside."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 
 import pandas as pd
+import psutil
 import pytest
 
 import mlpnb
@@ -100,3 +104,41 @@ def test_a_report_of_a_diverging_setting_says_so(tmp_path):
     write_report({"data": "diabetes", "activation": "identity", "max_iter": 40, "more": more}, tmp_path)
     assert "diverged at epoch" in (tmp_path / "report.html").read_text()
     assert pd.read_csv(tmp_path / "grid.csv")["diverged at epoch"].notna().any()
+
+
+def started(folder):
+    """A report under way: its process, with a kernel of its own."""
+    command = [sys.executable, "-m", "mlpnb", "report", "--data", "diabetes", "--out", str(folder)]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while run.poll() is None and not working_in(folder):
+        time.sleep(0.05)
+    time.sleep(2)
+    return run
+
+
+def working_in(folder):
+    return [p for p in psutil.process_iter(["cwd"]) if (p.info["cwd"] or "").startswith(str(folder))]
+
+
+def test_ctrl_c_leaves_nothing_behind_and_no_traceback(tmp_path):
+    """Neither a half-written file nor a kernel that goes on."""
+    run = started(tmp_path)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 1
+    assert said.endswith("Aborted!\n")
+    assert "Traceback" not in said
+    assert visible(tmp_path) == set()
+    assert working_in(tmp_path) == []
+
+
+def test_a_kernel_that_is_killed_is_told_in_a_sentence(tmp_path):
+    run = started(tmp_path)
+    for kernel in psutil.Process(run.pid).children():
+        kernel.kill()
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 1
+    assert "01_the_question stopped at" in said
+    assert "its kernel was killed" in said
+    assert "Traceback" not in said
+    assert visible(tmp_path) == {"failed.ipynb"}
