@@ -1,0 +1,445 @@
+"""The single trainer: one network of Keras `Dense` layers, trained an epoch a call by a Keras optimizer.
+
+What training remembers (kernels, biases, the optimizer's slots) goes into a compiled program as arguments and comes
+back as results, so that it can be kept as NumPy arrays. Compiled in are shapes, activations, dtypes and the kind of
+optimizer; every number (penalty, rates, momentum, rows, weights of rows) is an argument. tensorflow is imported when
+this module is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mlpnb.training import KERAS_ACTIVATION  # first: it sets TensorFlow up, and refuses other backends of Keras
+
+# isort: split
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_DENSE_BYTES = 2**26  # of sparse rows that are made dense at a time
+_ACTIVATION = KERAS_ACTIVATION | {"softmax": "softmax", "exp": "exponential"}
+_running = threading.Lock()  # a program works in variables: one caller at a time
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a network computes, and in which precision.
+
+    Attributes
+    ----------
+    layer_units : tuple of int
+        Inputs, hidden units, outputs.
+    activation, out_activation, loss : str
+        As scikit-learn names them.
+    dtype : str
+        Of weights and activations.
+    loss_dtype : str
+        Of the loss: wider than `dtype` where targets or sample weights are wider than the inputs.
+    """
+
+    layer_units: tuple[int, ...]
+    activation: str
+    out_activation: str
+    loss: str
+    dtype: str
+    loss_dtype: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How rows are handed over: parts of `count` batches of `rows` rows, filled up with rows that weigh nothing."""
+
+    rows: int
+    count: int = 1
+
+    @property
+    def capacity(self) -> int:
+        """Rows of a part."""
+        return self.rows * self.count
+
+
+class State(NamedTuple):
+    """What training remembers.
+
+    Attributes
+    ----------
+    weights : sequence of array
+        The kernels (inputs, outputs), layer by layer, then the biases (outputs,).
+    slots : sequence of sequence of array
+        What the optimizer keeps, each shaped as `weights`: SGD's momentum, or Adam's two averages.
+    step : int
+        Updates done, which Adam's bias correction depends on.
+    """
+
+    weights: Sequence[Any]
+    slots: Sequence[Sequence[Any]]
+    step: Any
+
+
+class Scalars(NamedTuple):
+    """The numbers that a step works with; an optimizer reads its own."""
+
+    alpha: float
+    learning_rate: float
+    momentum: float = 0.0
+    beta_1: float = 0.0
+    beta_2: float = 0.0
+    epsilon: float = 0.0
+
+
+def lay_out(n_rows: int, batch_rows: int, row_bytes: int) -> Layout:
+    """The layout of `n_rows` rows in batches of `batch_rows`; near sizes get the same, and so the same program.
+
+    Parameters
+    ----------
+    n_rows, batch_rows : int
+    row_bytes : int
+        Of a sparse row made dense: a part stays below `MAX_DENSE_BYTES`, or is one batch. 0 for dense rows.
+    """
+    if batch_rows >= n_rows:
+        return Layout(_rounded_up(n_rows))
+    count = _rounded_up(-(-n_rows // batch_rows))
+    if row_bytes * batch_rows * count > MAX_DENSE_BYTES:
+        count = max(1, MAX_DENSE_BYTES // (row_bytes * batch_rows))
+    return Layout(batch_rows, count)
+
+
+def lay_out_whole(n_rows: int, row_bytes: int) -> Layout:
+    """The layout of `n_rows` rows of which only sums are asked: one part, or as many as sparse rows need."""
+    return Layout(min(_rounded_up(n_rows), max(1, MAX_DENSE_BYTES // row_bytes) if row_bytes else n_rows * 2))
+
+
+def _rounded_up(number: int) -> int:
+    """The next number with at most four significant bits: at most an eighth more."""
+    unit = 1 << max(0, number.bit_length() - 4)
+    return -(-number // unit) * unit
+
+
+class Table:
+    """Rows to train on, laid out for a program.
+
+    Rows that fit into one part are handed over once; more sparse ones are made dense a part at a time, in the order in
+    which they are read.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix or array of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows, n_outputs)
+    weights : ndarray of shape (n_rows,) or None
+        Sample weights; ones if None.
+    network : Network
+    layout : Layout
+    """
+
+    def __init__(self, X: Any, y: Any, weights: Any, network: Network, layout: Layout) -> None:
+        self.n_rows: int = X.shape[0]
+        self._X = X.tocsr() if sparse.issparse(X) else X
+        self._y = y
+        self._weights = np.ones(self.n_rows) if weights is None else weights
+        self._network = network
+        self._capacity = layout.capacity
+        self._whole = self._tensors(slice(None)) if self.n_rows <= self._capacity else None
+
+    def parts(self, order: NDArray[np.integer]) -> Iterator[tuple[Any, NDArray[np.int32], NDArray[np.int32]]]:
+        """The rows in `order`, a part at a time: tensors of X, y and weights; positions in them; number of rows."""
+        if self._whole is not None:
+            positions = np.arange(self._capacity, dtype=np.int32)
+            positions[: self.n_rows] = order
+            yield self._whole, positions, np.array(self.n_rows, np.int32)
+            return
+        for first in range(0, self.n_rows, self._capacity):
+            rows = order[first : first + self._capacity]
+            yield self._tensors(rows), np.arange(self._capacity, dtype=np.int32), np.array(len(rows), np.int32)
+
+    def _tensors(self, rows: Any) -> tuple[Any, Any, Any]:
+        X, y, weights = self._X[rows], self._y[rows], self._weights[rows]
+        if sparse.issparse(X):
+            X = X.toarray()
+        wide = self._network.loss_dtype
+        # Filled up with copies of a row, which are finite where that is, and weigh nothing.
+        return (
+            tf.constant(self._filled_up(X, self._network.dtype, X[0])),
+            tf.constant(self._filled_up(y, wide, y[0])),
+            tf.constant(self._filled_up(weights, wide, 0)),
+        )
+
+    def _filled_up(self, array: Any, dtype: str, filling: Any) -> NDArray[Any]:
+        full = np.empty((self._capacity, *array.shape[1:]), dtype)
+        full[: len(array)] = array
+        full[len(array) :] = filling
+        return full
+
+
+class Trainer:
+    """A Keras model and optimizer, and the compiled program of an epoch.
+
+    Parameters
+    ----------
+    network : Network
+    optimizer : {"SGD", "Nesterov", "Adam"}
+    layout : Layout
+    """
+
+    def __init__(self, network: Network, optimizer: str, layout: Layout) -> None:
+        self.network = network
+        self.layout = layout
+        self._model = keras_model(network, "identity")
+        self._variables = _kernels_then_biases(self._model)
+        self._learning_rate: Any = None  # a tensor while the program is traced
+        if optimizer == "Adam":
+            self._optimizer = keras.optimizers.Adam(lambda: self._learning_rate)
+            self._optimizer.build(self._variables)
+            self._slots = (self._optimizer._momentums, self._optimizer._velocities)
+        else:
+            self._optimizer = keras.optimizers.SGD(
+                lambda: self._learning_rate, momentum=0.9, nesterov=optimizer == "Nesterov"
+            )  # with slots; the momentum itself is an argument of the program
+            self._optimizer.build(self._variables)
+            self._slots = (self._optimizer.momentums,)
+        self._compiled = tf.function(self._part, jit_compile=True, autograph=False)
+
+    def epoch(
+        self, state: State, table: Table, order: NDArray[np.integer], scalars: Scalars
+    ) -> tuple[State, np.floating[Any]]:
+        """Train one epoch.
+
+        Parameters
+        ----------
+        state : State
+        table : Table
+        order : ndarray of int, shape (n_rows,)
+            The rows in the order in which they are put into batches.
+        scalars : Scalars
+
+        Returns
+        -------
+        state : State
+        loss : floating, of the network's `loss_dtype`
+            The mean over rows of their batch's loss, before its update, the penalty included.
+        """
+        total: Any = np.zeros((), self.network.loss_dtype)
+        for tensors, positions, n_rows in table.parts(order):
+            with _running:
+                state, total = self._compiled(state, total, tensors, positions, n_rows, np.array(scalars, np.float64))
+        return state, total.numpy() / table.n_rows
+
+    def _part(self, state: State, total: Any, tensors: Any, positions: Any, n_rows: Any, numbers: Any) -> Any:
+        """An update a batch; what `tf.function` compiles."""
+        scalars = Scalars(*tf.unstack(numbers))
+        step = self._optimizer.iterations
+        for variable, value in zip(self._remembered(), tf.nest.flatten(state[:2]), strict=True):
+            variable.assign(value)
+        step.assign(state.step)
+        self._set_hyperparameters(scalars)
+
+        def batch(index: Any, total: Any) -> Any:
+            rows = tf.slice(positions, [index * self.layout.rows], [self.layout.rows])
+            X, y, weights = (tf.gather(tensor, rows) for tensor in tensors)
+            loss, gradients = _loss_and_gradients(
+                self.network, self._model, X, y, weights, tf.reduce_sum(weights), scalars.alpha
+            )
+            self._learning_rate = scalars.learning_rate * self._bias_correction(scalars)
+            self._optimizer.apply(gradients, self._variables)
+            n_batch = tf.minimum(n_rows - index * self.layout.rows, self.layout.rows)
+            return index + 1, total + loss * tf.cast(n_batch, total.dtype)
+
+        n_batches = -(-n_rows // self.layout.rows)
+        _, total = tf.while_loop(lambda index, _: index < n_batches, batch, [tf.constant(0), total])
+        weights, *slots = ([v.value for v in variables] for variables in (self._variables, *self._slots))
+        return State(weights, slots, step.value), total
+
+    def _remembered(self) -> list[Any]:
+        return [variable for variables in (self._variables, *self._slots) for variable in variables]
+
+    def _set_hyperparameters(self, scalars: Scalars) -> None:
+        dtype = self.network.dtype
+        if isinstance(self._optimizer, keras.optimizers.Adam):
+            # Keras corrects the bias in the weights' dtype, where 1 - 0.999 is 1e-5 off in float32; scikit-learn in
+            # float64. A beta whose powers are zero corrects nothing, and `_bias_correction` is in the learning rate.
+            self._optimizer.beta_1 = _Hyperparameter(tf.zeros([], dtype), tf.cast(1 - scalars.beta_1, dtype))
+            self._optimizer.beta_2 = _Hyperparameter(tf.zeros([], dtype), tf.cast(1 - scalars.beta_2, dtype))
+            self._optimizer.epsilon = tf.cast(scalars.epsilon, dtype)
+        else:
+            self._optimizer.momentum = _Hyperparameter(tf.cast(scalars.momentum, dtype))
+
+    def _bias_correction(self, scalars: Scalars) -> Any:
+        """``AdamOptimizer._get_updates`` (``_stochastic_optimizers.py``, scikit-learn 1.9.1)."""
+        if not isinstance(self._optimizer, keras.optimizers.Adam):
+            return 1
+        step = tf.cast(self._optimizer.iterations + 1, tf.float64)
+        return tf.sqrt(1 - scalars.beta_2**step) / (1 - scalars.beta_1**step)
+
+
+class Objective:
+    """A Keras model and the compiled program of its loss and gradient over all rows.
+
+    Parameters
+    ----------
+    network : Network
+    layout : Layout
+        Of one batch a part.
+    """
+
+    def __init__(self, network: Network, layout: Layout) -> None:
+        self.network = network
+        self.layout = layout
+        self._model = keras_model(network, "identity")
+        self._variables = _kernels_then_biases(self._model)
+        self._compiled = tf.function(self._part, jit_compile=True, autograph=False)
+
+    def __call__(
+        self, weights: Sequence[NDArray[np.floating]], table: Table, total_weight: float, alpha: float
+    ) -> tuple[np.floating[Any], list[NDArray[np.floating]]]:
+        """The loss, penalty included, and its gradient.
+
+        Parameters
+        ----------
+        weights : sequence of ndarray
+            Kernels, then biases.
+        table : Table
+        total_weight : float
+            The sum of the sample weights.
+        alpha : float
+
+        Returns
+        -------
+        loss : floating
+        gradients : list of ndarray
+            Shaped as `weights`.
+        """
+        results = []
+        for part, (tensors, *_) in enumerate(table.parts(np.arange(table.n_rows))):
+            numbers = np.array([total_weight, 0.0 if part else alpha], np.float64)  # one penalty, in the first part
+            with _running:
+                results.append(self._compiled(list(weights), tensors, numbers))
+        loss, gradients = tf.nest.map_structure(lambda *values: sum(value.numpy() for value in values), *results)
+        return loss, gradients
+
+    def _part(self, weights: Sequence[Any], tensors: Any, numbers: Any) -> Any:
+        for variable, value in zip(self._variables, weights, strict=True):
+            variable.assign(value)
+        total_weight, alpha = tf.unstack(numbers)
+        return _loss_and_gradients(self.network, self._model, *tensors, total_weight, alpha)
+
+
+@lru_cache(maxsize=64)
+def trainer(network: Network, optimizer: str, layout: Layout) -> Trainer:
+    """The `Trainer`, built and compiled once."""
+    with _running:
+        return Trainer(network, optimizer, layout)
+
+
+@lru_cache(maxsize=64)
+def objective(network: Network, layout: Layout) -> Objective:
+    """The `Objective`, built and compiled once."""
+    with _running:
+        return Objective(network, layout)
+
+
+def keras_model(network: Network, out_activation: str) -> Any:
+    """A `Sequential` of `Dense` layers, its weights zeros."""
+    n_inputs, *units = network.layer_units
+    activations = [network.activation] * (len(units) - 1) + [out_activation]
+    layers = [
+        keras.layers.Dense(
+            n_units, _ACTIVATION[activation], kernel_initializer="zeros", dtype=network.dtype
+        )
+        for n_units, activation in zip(units, activations, strict=True)
+    ]
+    return keras.Sequential([keras.Input((n_inputs,), dtype=network.dtype), *layers])
+
+
+class _Hyperparameter:
+    """A tensor in place of a Python float in a Keras optimizer, which would round that to float32 (Keras 3.15.1).
+
+    Parameters
+    ----------
+    value : tensor
+        What ``ops.cast`` finds.
+    complement : tensor
+        What ``1 - hyperparameter`` is.
+    """
+
+    def __init__(self, value: Any, complement: Any = None) -> None:
+        self._value = value
+        self._complement = complement
+
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+        return self._value
+
+    def __rsub__(self, one: int) -> Any:
+        return self._complement
+
+    def __ne__(self, other: object) -> bool:
+        return True  # `SGD.update_step` asks whether there is momentum at all; a zero gives the same step
+
+
+def _kernels_then_biases(model: Any) -> list[Any]:
+    """In the order in which scikit-learn's optimizers keep them."""
+    return [layer.kernel for layer in model.layers] + [layer.bias for layer in model.layers]
+
+
+def _loss_and_gradients(
+    network: Network, model: Any, X: Any, y: Any, weights: Any, total_weight: Any, alpha: Any
+) -> tuple[Any, list[Any]]:
+    """``BaseMultilayerPerceptron._backprop`` (``_multilayer_perceptron.py``, scikit-learn 1.9.1), by Keras's model.
+
+    loss = (Σ_rows weight · loss(y, ŷ) + alpha/2 · Σ_kernels W²) / total_weight
+
+    Each loss is canonical for its output activation: its derivative by the last layer's value is ŷ − y, whatever is
+    clipped in the loss itself. From there the gradient is the tape's.
+    """
+    kernels = [layer.kernel for layer in model.layers]
+    variables = _kernels_then_biases(model)
+    with tf.GradientTape() as tape:
+        outputs = model(X, training=True)
+    prediction = keras.activations.get(_ACTIVATION[network.out_activation])(outputs)
+    losses = _LOSSES[network.loss](y, prediction)
+    alpha, total = tf.cast(alpha, network.dtype), tf.cast(total_weight, network.dtype)
+    penalty = 0.5 * alpha * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
+    loss = (tf.reduce_sum(weights * losses) + tf.cast(penalty, y.dtype)) / tf.cast(total_weight, y.dtype)
+    delta = weights[:, None] * (tf.cast(prediction, y.dtype) - y)
+    gradients = tape.gradient(outputs, variables, output_gradients=tf.cast(delta, network.dtype))
+    gradients = [g + alpha * kernel for g, kernel in zip(gradients, kernels, strict=False)] + gradients[len(kernels) :]
+    return loss, [gradient / total for gradient in gradients]
+
+
+def _squared_error(y: Any, prediction: Any) -> Any:
+    return 0.5 * tf.reduce_mean(tf.square(y - tf.cast(prediction, y.dtype)), axis=1)  # the gradient's is the sum
+
+
+def _poisson(y: Any, prediction: Any) -> Any:
+    prediction = tf.cast(prediction, y.dtype)
+    return tf.reduce_sum(tf.math.xlogy(y, y / prediction) - y + prediction, axis=1)
+
+
+def _log_loss(y: Any, prediction: Any) -> Any:
+    return -tf.reduce_sum(tf.math.xlogy(y, _clipped(prediction, y.dtype)), axis=1)
+
+
+def _binary_log_loss(y: Any, prediction: Any) -> Any:
+    probability = _clipped(prediction, y.dtype)
+    return -tf.reduce_sum(tf.math.xlogy(y, probability) + tf.math.xlogy(1 - y, 1 - probability), axis=1)
+
+
+def _clipped(probability: Any, dtype: Any) -> Any:
+    eps = np.finfo(probability.dtype.as_numpy_dtype).eps
+    return tf.cast(tf.clip_by_value(probability, eps, 1 - eps), dtype)
+
+
+# ``LOSS_FUNCTIONS``, a row (``_base.py``, scikit-learn 1.9.1).
+_LOSSES = {
+    "squared_error": _squared_error,
+    "poisson": _poisson,
+    "log_loss": _log_loss,
+    "binary_log_loss": _binary_log_loss,
+}
