@@ -1,5 +1,6 @@
 from .data import Data, load_data, read_table
 from .errors import InputError
+from .estimators import KerasMLPClassifier, KerasMLPRegressor
 from .explorer import Explorer, explore
 from .export import save_grid
 from .fit import Fit, NotFitted
@@ -21,6 +22,8 @@ __all__ = [
     "Fit",
     "Grid",
     "InputError",
+    "KerasMLPClassifier",
+    "KerasMLPRegressor",
     "NotFitted",
     "Recipe",
     "Settings",

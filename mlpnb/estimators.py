@@ -18,8 +18,8 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
-from sklearn.utils import shuffle
 from sklearn.utils.validation import check_is_fitted
 
 from mlpnb.fit import load_training
@@ -27,7 +27,9 @@ from mlpnb.fit import load_training
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mlpnb.single import Network, Scalars, State
+    from mlpnb.single import Network, State
+
+_Rows = tuple[Any, Any, Any]  # X, y, sample weights
 
 # What Keras calls a choice that scikit-learn has too.
 _KERAS_NAMES = {
@@ -37,12 +39,16 @@ _KERAS_NAMES = {
 }
 
 
-class _TrainedByKeras:
+class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit-learn has no types
     """The training methods of ``BaseMultilayerPerceptron``, by Keras layers and a Keras optimizer.
 
     ``self._optimizer`` stays scikit-learn's own object: it holds the schedule and, between calls, what the Keras
     optimizer remembers. So an estimator is made of NumPy arrays, and can be pickled and copied.
     """
+
+    coefs_: list[NDArray[np.floating]]
+    intercepts_: list[NDArray[np.floating]]
+    _no_improvement_count: int
 
     @property
     def model_(self) -> Any:
@@ -70,9 +76,10 @@ class _TrainedByKeras:
             self._optimizer = self._new_optimizer(params)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        validation: tuple[Any, ...] = (None, None, None)
+        train, validation = (X, y, sample_weight), (None, None, None)
         if self.early_stopping:
-            X, y, sample_weight, *validation = self._split(X, y, sample_weight)
+            train, validation = self._split(X, y, sample_weight)
+        X, y, sample_weight = train
         n_samples = X.shape[0]
         batch_size = self._batch_rows(n_samples)
         epoch, state = self._program(X, y, sample_weight, params, batch_size)
@@ -81,11 +88,11 @@ class _TrainedByKeras:
             self.n_iter_ = 0
             for _ in range(self.max_iter):
                 if self.shuffle:
-                    order = shuffle(order, random_state=self._random_state)
+                    order = order[self._random_state.permutation(n_samples)]  # what `sklearn.utils.shuffle` draws
                 _check_weights(sample_weight, order, batch_size)
-                state, self.loss_ = epoch(state, order=order, scalars=_scalars(self._optimizer, self.alpha))
+                state, self.loss_ = epoch(state, order=order, **_scalars(self._optimizer, self.alpha))
                 if self.early_stopping:  # the score is that of the weights so far
-                    _write(state.weights, params)
+                    _unpack(state.packed, params)
                 self.n_iter_ += 1
                 self.t_ += n_samples
                 self.loss_curve_.append(self.loss_)
@@ -109,8 +116,9 @@ class _TrainedByKeras:
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
         finally:
-            _write(state.weights, params)
-            _remember(self._optimizer, state)
+            _unpack(state.packed, params + _slots(self._optimizer))
+            if isinstance(self._optimizer, AdamOptimizer):
+                self._optimizer.t = state.step
         if self.early_stopping:
             self.coefs_ = self._best_coefs
             self.intercepts_ = self._best_intercepts
@@ -136,9 +144,8 @@ class _TrainedByKeras:
         )
 
     def _loss_grad_lbfgs(self, packed_coef_inter: Any, loss_and_gradient: Any, *_: Any) -> tuple[Any, Any]:
-        self._unpack(packed_coef_inter)
-        loss, gradients = loss_and_gradient(self.coefs_ + self.intercepts_)
-        return loss, np.concatenate([gradient.ravel() for gradient in gradients])
+        loss, gradient = loss_and_gradient(packed_coef_inter)
+        return loss, gradient
 
     def _program(
         self, X: Any, y: Any, sample_weight: Any, params: list[Any], batch_size: int
@@ -146,26 +153,27 @@ class _TrainedByKeras:
         """The compiled epoch on these rows, and what it starts from."""
         single = _load_single()
         dtype = params[0].dtype
-        weights_dtype = X.dtype if sample_weight is None else sample_weight.dtype
-        network = self._network(dtype, np.result_type(dtype, X.dtype, y.dtype, weights_dtype))
+        targets = (X, y) if sample_weight is None else (X, y, sample_weight)
+        network = self._network(dtype, *(array.dtype for array in targets))
         layout = single.lay_out(X.shape[0], batch_size, _row_bytes(X, network))
         table = single.Table(X, self._like_outputs(y), sample_weight, network, layout)
-        slots = [[array.astype(dtype) for array in arrays] for arrays in _slots(self._optimizer)]
-        state = single.State(params, slots, np.array(getattr(self._optimizer, "t", 0)))
+        packed = np.concatenate([array.ravel() for array in params + _slots(self._optimizer)], dtype=dtype)
+        state = single.State(packed, getattr(self._optimizer, "t", 0))
         return partial(single.trainer(network, _keras_name(self._optimizer), layout).epoch, table=table), state
 
-    def _network(self, *dtypes: Any) -> Network:
-        """What the weights at hand compute; the first of `dtypes` is theirs, the widest is the loss's."""
-        single = _load_single()
+    def _network(self, dtype: Any, *targets: Any) -> Network:
+        """What the weights at hand compute, in `dtype`; the loss is as wide as the widest of `targets`."""
         binary = self.loss == "log_loss" and self.out_activation_ == "logistic"
-        return single.Network(
+        single_precision: bool = np.result_type(dtype, *targets) == np.float32
+        network: Network = _load_single().Network(
             layer_units=(*(len(coef) for coef in self.coefs_), self.coefs_[-1].shape[1]),
             activation=self.activation,
             out_activation=self.out_activation_,
             loss="binary_log_loss" if binary else self.loss,
-            dtype=dtypes[0].name,
-            loss_dtype=np.result_type(*dtypes).name,
+            dtype=dtype.name,
+            loss_dtype="float32" if single_precision else "float64",
         )
+        return network
 
     def _new_optimizer(self, params: list[Any]) -> Any:
         if self.solver == "adam":
@@ -174,8 +182,8 @@ class _TrainedByKeras:
             params, self.learning_rate_init, self.learning_rate, self.momentum, self.nesterovs_momentum, self.power_t
         )
 
-    def _split(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
-        """X, y and weights to train on, then those to validate on; the draw is scikit-learn's."""
+    def _split(self, X: Any, y: Any, sample_weight: Any) -> tuple[_Rows, _Rows]:
+        """X, y and weights to train on, and those to validate on; the draw is scikit-learn's."""
         arrays = (X, y) if sample_weight is None else (X, y, sample_weight)
         parts = train_test_split(
             *arrays,
@@ -183,15 +191,14 @@ class _TrainedByKeras:
             test_size=self.validation_fraction,
             stratify=y if is_classifier(self) and self.n_outputs_ == 1 else None,
         )
-        train, held_out = parts[::2], parts[1::2]
-        if held_out[0].shape[0] < 2:
+        X, X_val, y, y_val, sample_weight, weight_val = (*parts, None, None)[:6]
+        if X_val.shape[0] < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
         if is_classifier(self):
-            held_out[1] = self._label_binarizer.inverse_transform(held_out[1])
-        none = [None] * (3 - len(arrays))
-        return (*train, *none, *held_out, *none)
+            y_val = self._label_binarizer.inverse_transform(y_val)
+        return (X, y, sample_weight), (X_val, y_val, weight_val)
 
     def _batch_rows(self, n_samples: int) -> int:
         if self.batch_size == "auto":
@@ -230,16 +237,72 @@ class _TrainedByKeras:
             raise type(error)(f"{error} {hint}") from None
 
 
-class KerasMLPRegressor(_TrainedByKeras, MLPRegressor):  # type: ignore[misc]  # scikit-learn has no types
-    """`MLPRegressor`, trained by Keras.
+class KerasMLPRegressor(_TrainedByKeras, MLPRegressor):  # type: ignore[misc]
+    """`sklearn.neural_network.MLPRegressor`, trained by Keras: the same fit, to rounding.
 
-    Parameters, attributes, methods, warnings and errors are those of `sklearn.neural_network.MLPRegressor`, as
-    installed, and so are the results, to rounding.
+    Parameters, attributes, methods, warnings and errors are `MLPRegressor`'s, as installed. A fit compiles a program
+    the first time that its shapes are met, in about a second, and imports TensorFlow before; later fits, with any
+    numbers, use the program again.
+
+    Parameters
+    ----------
+    loss, hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate, learning_rate_init, power_t, \
+    max_iter, shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping, \
+    validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun
+        As for `MLPRegressor`, with its defaults.
+
+    Attributes
+    ----------
+    model_ : keras.Sequential
+        The fitted network; see `model_`.
+    coefs_, intercepts_ : list of ndarray, shapes (inputs, outputs) and (outputs,)
+        Kernels and biases: float32 if X was, float64 otherwise and after ``solver="lbfgs"``.
+    loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_, n_layers_, n_outputs_, \
+    n_features_in_, feature_names_in_, out_activation_
+        As for `MLPRegressor`.
+
+    Raises
+    ------
+    sklearn.utils._param_validation.InvalidParameterError
+        A `ValueError`, when a parameter is not among `MLPRegressor`'s choices; one of Keras's is named as such.
+    ValueError
+        If the weights end up not finite. NumPy's `RuntimeWarning` of an overflow on the way there is not repeated.
+    InputError
+        If TensorFlow is not there, or Keras runs on another backend.
+
+    Notes
+    -----
+    Predictions are computed by NumPy, as in scikit-learn, and import nothing. Ctrl-C ends training with
+    scikit-learn's warning and the weights after the last whole epoch.
+
+    Examples
+    --------
+    >>> from mlpnb import KerasMLPRegressor
+    >>> KerasMLPRegressor(hidden_layer_sizes=(10,), random_state=0).fit(X, y).predict(X)  # doctest: +SKIP
     """
 
 
 class KerasMLPClassifier(_TrainedByKeras, MLPClassifier):  # type: ignore[misc]
-    """`MLPClassifier`, trained by Keras.
+    """`sklearn.neural_network.MLPClassifier`, trained by Keras: the same fit, to rounding.
+
+    All that is said of `KerasMLPRegressor` holds here, with `MLPClassifier` in the place of `MLPRegressor`: binary,
+    multiclass and multilabel targets, ``predict_proba``, ``partial_fit(classes=...)``.
+
+    Parameters
+    ----------
+    hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate, learning_rate_init, power_t, max_iter, \
+    shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping, \
+    validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun
+        As for `MLPClassifier`, with its defaults.
+
+    Attributes
+    ----------
+    model_ : keras.Sequential
+        The fitted network; see `model_`.
+    classes_ : ndarray or list of ndarray of shape (n_classes,)
+    coefs_, intercepts_, loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_, \
+    n_layers_, n_outputs_, n_features_in_, feature_names_in_, out_activation_
+        As for `MLPClassifier`.
     """
 
 
@@ -251,19 +314,9 @@ def _load_single() -> ModuleType:
     return single
 
 
-def _slots(optimizer: Any) -> tuple[Any, ...]:
-    """What an optimizer of scikit-learn's remembers, in the order of Keras's slots."""
-    return (optimizer.ms, optimizer.vs) if isinstance(optimizer, AdamOptimizer) else (optimizer.velocities,)
-
-
-def _remember(optimizer: Any, state: State) -> None:
-    """Put what Keras's optimizer remembers into scikit-learn's."""
-    slots = [[np.array(array) for array in arrays] for arrays in state.slots]
-    if isinstance(optimizer, AdamOptimizer):
-        optimizer.ms, optimizer.vs = slots
-        optimizer.t = int(state.step)
-    else:
-        (optimizer.velocities,) = slots
+def _slots(optimizer: Any) -> list[Any]:
+    """The arrays that an optimizer of scikit-learn's remembers, in the order of `State`."""
+    return [*optimizer.ms, *optimizer.vs] if isinstance(optimizer, AdamOptimizer) else [*optimizer.velocities]
 
 
 def _keras_name(optimizer: Any) -> str:
@@ -272,24 +325,20 @@ def _keras_name(optimizer: Any) -> str:
     return "Nesterov" if optimizer.nesterov else "SGD"
 
 
-def _scalars(optimizer: Any, alpha: float) -> Scalars:
-    """The numbers of this epoch."""
-    single = _load_single()
+def _scalars(optimizer: Any, alpha: float) -> dict[str, float]:
+    """The numbers of this epoch, as `Scalars` names them."""
     if isinstance(optimizer, AdamOptimizer):
-        return single.Scalars(
-            alpha,
-            optimizer.learning_rate_init,
-            beta_1=optimizer.beta_1,
-            beta_2=optimizer.beta_2,
-            epsilon=optimizer.epsilon,
-        )
-    return single.Scalars(alpha, optimizer.learning_rate, momentum=optimizer.momentum)
+        names = {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2, "epsilon": optimizer.epsilon}
+        return {"alpha": alpha, "learning_rate": optimizer.learning_rate_init, **names}
+    return {"alpha": alpha, "learning_rate": optimizer.learning_rate, "momentum": optimizer.momentum}
 
 
-def _write(weights: Any, params: list[NDArray[Any]]) -> None:
+def _unpack(packed: Any, arrays: list[NDArray[Any]]) -> None:
     """Into the arrays themselves, as scikit-learn updates them: a list of best weights may hold the same ones."""
-    for param, weight in zip(params, weights, strict=True):
-        param[...] = weight
+    rest = np.asarray(packed)
+    for array in arrays:
+        array[...] = rest[: array.size].reshape(array.shape)
+        rest = rest[array.size :]
 
 
 def _check_weights(sample_weight: NDArray[Any] | None, order: NDArray[Any], batch_size: int) -> None:

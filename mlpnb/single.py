@@ -22,6 +22,8 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
+from mlpnb.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -53,6 +55,14 @@ class Network:
     dtype: str
     loss_dtype: str
 
+    def __post_init__(self) -> None:
+        unknown = {self.activation, self.out_activation} - set(_ACTIVATION) or {self.loss} - set(_LOSSES)
+        if unknown:
+            raise InputError(
+                f"The installed scikit-learn knows {unknown.pop()!r}, which this mlpnb does not: use one of "
+                f"{', '.join(_ACTIVATION)} and {', '.join(_LOSSES)}, or a newer mlpnb."
+            )
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -72,28 +82,27 @@ class State(NamedTuple):
 
     Attributes
     ----------
-    weights : sequence of array
-        The kernels (inputs, outputs), layer by layer, then the biases (outputs,).
-    slots : sequence of sequence of array
-        What the optimizer keeps, each shaped as `weights`: SGD's momentum, or Adam's two averages.
+    packed : array of shape (n,)
+        The weights: kernels (inputs, outputs) layer by layer, then biases (outputs,), each raveled. After them, in the
+        same order, what the optimizer keeps for each: SGD's momentum, or Adam's two averages, the first before the
+        second.
     step : int
         Updates done, which Adam's bias correction depends on.
     """
 
-    weights: Sequence[Any]
-    slots: Sequence[Sequence[Any]]
-    step: Any
+    packed: Any
+    step: int
 
 
 class Scalars(NamedTuple):
     """The numbers that a step works with; an optimizer reads its own."""
 
-    alpha: float
-    learning_rate: float
-    momentum: float = 0.0
-    beta_1: float = 0.0
-    beta_2: float = 0.0
-    epsilon: float = 0.0
+    alpha: Any
+    learning_rate: Any
+    momentum: Any = 0.0
+    beta_1: Any = 0.0
+    beta_2: Any = 0.0
+    epsilon: Any = 0.0
 
 
 def lay_out(n_rows: int, batch_rows: int, row_bytes: int) -> Layout:
@@ -115,7 +124,8 @@ def lay_out(n_rows: int, batch_rows: int, row_bytes: int) -> Layout:
 
 def lay_out_whole(n_rows: int, row_bytes: int) -> Layout:
     """The layout of `n_rows` rows of which only sums are asked: one part, or as many as sparse rows need."""
-    return Layout(min(_rounded_up(n_rows), max(1, MAX_DENSE_BYTES // row_bytes) if row_bytes else n_rows * 2))
+    rows = _rounded_up(n_rows)
+    return Layout(min(rows, max(1, MAX_DENSE_BYTES // row_bytes)) if row_bytes else rows)
 
 
 def _rounded_up(number: int) -> int:
@@ -149,16 +159,16 @@ class Table:
         self._capacity = layout.capacity
         self._whole = self._tensors(slice(None)) if self.n_rows <= self._capacity else None
 
-    def parts(self, order: NDArray[np.integer]) -> Iterator[tuple[Any, NDArray[np.int32], NDArray[np.int32]]]:
+    def parts(self, order: NDArray[np.integer]) -> Iterator[tuple[tuple[Any, Any, Any], NDArray[np.int32], int]]:
         """The rows in `order`, a part at a time: tensors of X, y and weights; positions in them; number of rows."""
         if self._whole is not None:
             positions = np.arange(self._capacity, dtype=np.int32)
             positions[: self.n_rows] = order
-            yield self._whole, positions, np.array(self.n_rows, np.int32)
+            yield self._whole, positions, self.n_rows
             return
         for first in range(0, self.n_rows, self._capacity):
             rows = order[first : first + self._capacity]
-            yield self._tensors(rows), np.arange(self._capacity, dtype=np.int32), np.array(len(rows), np.int32)
+            yield self._tensors(rows), np.arange(self._capacity, dtype=np.int32), len(rows)
 
     def _tensors(self, rows: Any) -> tuple[Any, Any, Any]:
         X, y, weights = self._X[rows], self._y[rows], self._weights[rows]
@@ -198,17 +208,29 @@ class Trainer:
         if optimizer == "Adam":
             self._optimizer = keras.optimizers.Adam(lambda: self._learning_rate)
             self._optimizer.build(self._variables)
-            self._slots = (self._optimizer._momentums, self._optimizer._velocities)
+            self._slots = [*self._optimizer._momentums, *self._optimizer._velocities]
         else:
             self._optimizer = keras.optimizers.SGD(
                 lambda: self._learning_rate, momentum=0.9, nesterov=optimizer == "Nesterov"
             )  # with slots; the momentum itself is an argument of the program
             self._optimizer.build(self._variables)
-            self._slots = (self._optimizer.momentums,)
-        self._compiled = tf.function(self._part, jit_compile=True, autograph=False)
+            self._slots = self._optimizer.momentums
+        part = tf.function(self._part, jit_compile=True, autograph=False)
+        n_inputs, *_, n_outputs = network.layer_units
+        rows, wide = layout.capacity, network.loss_dtype
+        # One signature: a concrete function spares the search for the right one, most of the cost of a small epoch.
+        self._compiled = part.get_concrete_function(
+            tf.TensorSpec([sum(_sizes([*self._variables, *self._slots]))], network.dtype),
+            tf.TensorSpec([rows, n_inputs], network.dtype),
+            tf.TensorSpec([rows, n_outputs], wide),
+            tf.TensorSpec([rows], wide),
+            tf.TensorSpec([rows], tf.int32),
+            tf.TensorSpec([2], tf.int32),
+            tf.TensorSpec([len(Scalars._fields)], tf.float64),
+        )
 
     def epoch(
-        self, state: State, table: Table, order: NDArray[np.integer], scalars: Scalars
+        self, state: State, table: Table, order: NDArray[np.integer], **scalars: float
     ) -> tuple[State, np.floating[Any]]:
         """Train one epoch.
 
@@ -218,7 +240,8 @@ class Trainer:
         table : Table
         order : ndarray of int, shape (n_rows,)
             The rows in the order in which they are put into batches.
-        scalars : Scalars
+        **scalars : float
+            As `Scalars` names them.
 
         Returns
         -------
@@ -226,39 +249,44 @@ class Trainer:
         loss : floating, of the network's `loss_dtype`
             The mean over rows of their batch's loss, before its update, the penalty included.
         """
+        packed, step = state
         total: Any = np.zeros((), self.network.loss_dtype)
-        for tensors, positions, n_rows in table.parts(order):
+        numbers = np.array(Scalars(**scalars), np.float64)
+        for (X, y, weights), positions, n_rows in table.parts(order):
+            counts = np.array([step, n_rows], np.int32)
+            arguments = (packed, X, y, weights, positions, counts, numbers)
             with _running:
-                state, total = self._compiled(state, total, tensors, positions, n_rows, np.array(scalars, np.float64))
-        return state, total.numpy() / table.n_rows
+                packed, loss = self._compiled(*(tf.convert_to_tensor(argument) for argument in arguments))
+            step += -(-n_rows // self.layout.rows)
+            total = total + loss.numpy()
+        return State(packed, step), total / table.n_rows
 
-    def _part(self, state: State, total: Any, tensors: Any, positions: Any, n_rows: Any, numbers: Any) -> Any:
-        """An update a batch; what `tf.function` compiles."""
-        scalars = Scalars(*tf.unstack(numbers))
-        step = self._optimizer.iterations
-        for variable, value in zip(self._remembered(), tf.nest.flatten(state[:2]), strict=True):
+    def _part(self, packed: Any, X: Any, y: Any, weights: Any, positions: Any, counts: Any, numbers: Any) -> Any:
+        """An update a batch."""
+        remembered = [*self._variables, *self._slots]
+        for variable, value in zip(remembered, _unpacked(packed, remembered), strict=True):
             variable.assign(value)
-        step.assign(state.step)
+        step, n_rows = tf.unstack(counts)
+        self._optimizer.iterations.assign(tf.cast(step, self._optimizer.iterations.dtype))
+        scalars = Scalars(*tf.unstack(numbers))
         self._set_hyperparameters(scalars)
 
         def batch(index: Any, total: Any) -> Any:
-            rows = tf.slice(positions, [index * self.layout.rows], [self.layout.rows])
-            X, y, weights = (tf.gather(tensor, rows) for tensor in tensors)
+            first = index * self.layout.rows
+            rows = tf.slice(positions, [first], [self.layout.rows])
+            row_weights = tf.gather(weights, rows)
             loss, gradients = _loss_and_gradients(
-                self.network, self._model, X, y, weights, tf.reduce_sum(weights), scalars.alpha
-            )
+                self.network, self._model, tf.gather(X, rows), tf.gather(y, rows), row_weights,
+                tf.reduce_sum(row_weights), scalars.alpha,
+            )  # fmt: skip
             self._learning_rate = scalars.learning_rate * self._bias_correction(scalars)
             self._optimizer.apply(gradients, self._variables)
-            n_batch = tf.minimum(n_rows - index * self.layout.rows, self.layout.rows)
-            return index + 1, total + loss * tf.cast(n_batch, total.dtype)
+            return index + 1, total + loss * tf.cast(tf.minimum(n_rows - first, self.layout.rows), total.dtype)
 
         n_batches = -(-n_rows // self.layout.rows)
-        _, total = tf.while_loop(lambda index, _: index < n_batches, batch, [tf.constant(0), total])
-        weights, *slots = ([v.value for v in variables] for variables in (self._variables, *self._slots))
-        return State(weights, slots, step.value), total
-
-    def _remembered(self) -> list[Any]:
-        return [variable for variables in (self._variables, *self._slots) for variable in variables]
+        start = [tf.constant(0), tf.zeros([], self.network.loss_dtype)]
+        _, total = tf.while_loop(lambda index, _: index < n_batches, batch, start)
+        return _packed([variable.value for variable in remembered]), total
 
     def _set_hyperparameters(self, scalars: Scalars) -> None:
         dtype = self.network.dtype
@@ -297,14 +325,14 @@ class Objective:
         self._compiled = tf.function(self._part, jit_compile=True, autograph=False)
 
     def __call__(
-        self, weights: Sequence[NDArray[np.floating]], table: Table, total_weight: float, alpha: float
-    ) -> tuple[np.floating[Any], list[NDArray[np.floating]]]:
+        self, packed: NDArray[np.floating], table: Table, total_weight: float, alpha: float
+    ) -> tuple[np.floating[Any], NDArray[np.floating]]:
         """The loss, penalty included, and its gradient.
 
         Parameters
         ----------
-        weights : sequence of ndarray
-            Kernels, then biases.
+        packed : ndarray of shape (n,)
+            The weights, as in `State`.
         table : Table
         total_weight : float
             The sum of the sample weights.
@@ -313,22 +341,23 @@ class Objective:
         Returns
         -------
         loss : floating
-        gradients : list of ndarray
-            Shaped as `weights`.
+        gradient : ndarray of shape (n,)
         """
-        results = []
+        loss: Any = 0
+        gradient: Any = 0
         for part, (tensors, *_) in enumerate(table.parts(np.arange(table.n_rows))):
             numbers = np.array([total_weight, 0.0 if part else alpha], np.float64)  # one penalty, in the first part
             with _running:
-                results.append(self._compiled(list(weights), tensors, numbers))
-        loss, gradients = tf.nest.map_structure(lambda *values: sum(value.numpy() for value in values), *results)
-        return loss, gradients
+                part_loss, part_gradient = self._compiled(packed, *tensors, numbers)
+            loss, gradient = loss + part_loss.numpy(), gradient + part_gradient.numpy()
+        return loss, gradient
 
-    def _part(self, weights: Sequence[Any], tensors: Any, numbers: Any) -> Any:
-        for variable, value in zip(self._variables, weights, strict=True):
+    def _part(self, packed: Any, X: Any, y: Any, weights: Any, numbers: Any) -> Any:
+        for variable, value in zip(self._variables, _unpacked(packed, self._variables), strict=True):
             variable.assign(value)
         total_weight, alpha = tf.unstack(numbers)
-        return _loss_and_gradients(self.network, self._model, *tensors, total_weight, alpha)
+        loss, gradients = _loss_and_gradients(self.network, self._model, X, y, weights, total_weight, alpha)
+        return loss, _packed(gradients)
 
 
 @lru_cache(maxsize=64)
@@ -350,9 +379,7 @@ def keras_model(network: Network, out_activation: str) -> Any:
     n_inputs, *units = network.layer_units
     activations = [network.activation] * (len(units) - 1) + [out_activation]
     layers = [
-        keras.layers.Dense(
-            n_units, _ACTIVATION[activation], kernel_initializer="zeros", dtype=network.dtype
-        )
+        keras.layers.Dense(n_units, _ACTIVATION[activation], kernel_initializer="zeros", dtype=network.dtype)
         for n_units, activation in zip(units, activations, strict=True)
     ]
     return keras.Sequential([keras.Input((n_inputs,), dtype=network.dtype), *layers])
@@ -386,6 +413,19 @@ class _Hyperparameter:
 def _kernels_then_biases(model: Any) -> list[Any]:
     """In the order in which scikit-learn's optimizers keep them."""
     return [layer.kernel for layer in model.layers] + [layer.bias for layer in model.layers]
+
+
+def _sizes(variables: Sequence[Any]) -> list[int]:
+    return [int(np.prod(variable.shape)) for variable in variables]
+
+
+def _packed(tensors: Sequence[Any]) -> Any:
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
+
+
+def _unpacked(packed: Any, variables: Sequence[Any]) -> list[Any]:
+    parts = tf.split(packed, _sizes(variables))
+    return [tf.reshape(part, variable.shape) for part, variable in zip(parts, variables, strict=True)]
 
 
 def _loss_and_gradients(
