@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpnb.training import KERAS_ACTIVATION  # first: it sets TensorFlow up, and refuses other backends of Keras
@@ -204,17 +204,15 @@ class Trainer:
         self.layout = layout
         self._model = keras_model(network, "identity")
         self._variables = _kernels_then_biases(self._model)
-        self._learning_rate: Any = None  # a tensor while the program is traced
-        if optimizer == "Adam":
-            self._optimizer = keras.optimizers.Adam(lambda: self._learning_rate)
-            self._optimizer.build(self._variables)
-            self._slots = [*self._optimizer._momentums, *self._optimizer._velocities]
-        else:
-            self._optimizer = keras.optimizers.SGD(
-                lambda: self._learning_rate, momentum=0.9, nesterov=optimizer == "Nesterov"
-            )  # with slots; the momentum itself is an argument of the program
-            self._optimizer.build(self._variables)
-            self._slots = self._optimizer.momentums
+        self._scalars: Any = None  # tensors, while the program is traced
+        adam, nesterov = optimizer == "Adam", optimizer == "Nesterov"
+        # With momentum, so that there are slots for it; how much, is an argument of the program.
+        make = _Adam if adam else partial(keras.optimizers.SGD, momentum=0.9, nesterov=nesterov)
+        self._optimizer: Any = make(learning_rate=lambda: self._scalars.learning_rate)
+        self._optimizer.build(self._variables)
+        self._slots: list[Any] = (
+            [*self._optimizer._momentums, *self._optimizer._velocities] if adam else [*self._optimizer.momentums]
+        )
         part = tf.function(self._part, jit_compile=True, autograph=False)
         n_inputs, *_, n_outputs = network.layer_units
         rows, wide = layout.capacity, network.loss_dtype
@@ -268,8 +266,12 @@ class Trainer:
             variable.assign(value)
         step, n_rows = tf.unstack(counts)
         self._optimizer.iterations.assign(tf.cast(step, self._optimizer.iterations.dtype))
-        scalars = Scalars(*tf.unstack(numbers))
-        self._set_hyperparameters(scalars)
+        scalars = self._scalars = Scalars(*tf.unstack(numbers))
+        if isinstance(self._optimizer, _Adam):
+            self._optimizer.beta_1, self._optimizer.beta_2 = scalars.beta_1, scalars.beta_2
+            self._optimizer.epsilon = scalars.epsilon
+        else:
+            self._optimizer.momentum = _Momentum(scalars.momentum)
 
         def batch(index: Any, total: Any) -> Any:
             first = index * self.layout.rows
@@ -279,7 +281,6 @@ class Trainer:
                 self.network, self._model, tf.gather(X, rows), tf.gather(y, rows), row_weights,
                 tf.reduce_sum(row_weights), scalars.alpha,
             )  # fmt: skip
-            self._learning_rate = scalars.learning_rate * self._bias_correction(scalars)
             self._optimizer.apply(gradients, self._variables)
             return index + 1, total + loss * tf.cast(tf.minimum(n_rows - first, self.layout.rows), total.dtype)
 
@@ -287,24 +288,6 @@ class Trainer:
         start = [tf.constant(0), tf.zeros([], self.network.loss_dtype)]
         _, total = tf.while_loop(lambda index, _: index < n_batches, batch, start)
         return _packed([variable.value for variable in remembered]), total
-
-    def _set_hyperparameters(self, scalars: Scalars) -> None:
-        dtype = self.network.dtype
-        if isinstance(self._optimizer, keras.optimizers.Adam):
-            # Keras corrects the bias in the weights' dtype, where 1 - 0.999 is 1e-5 off in float32; scikit-learn in
-            # float64. A beta whose powers are zero corrects nothing, and `_bias_correction` is in the learning rate.
-            self._optimizer.beta_1 = _Hyperparameter(tf.zeros([], dtype), tf.cast(1 - scalars.beta_1, dtype))
-            self._optimizer.beta_2 = _Hyperparameter(tf.zeros([], dtype), tf.cast(1 - scalars.beta_2, dtype))
-            self._optimizer.epsilon = tf.cast(scalars.epsilon, dtype)
-        else:
-            self._optimizer.momentum = _Hyperparameter(tf.cast(scalars.momentum, dtype))
-
-    def _bias_correction(self, scalars: Scalars) -> Any:
-        """``AdamOptimizer._get_updates`` (``_stochastic_optimizers.py``, scikit-learn 1.9.1)."""
-        if not isinstance(self._optimizer, keras.optimizers.Adam):
-            return 1
-        step = tf.cast(self._optimizer.iterations + 1, tf.float64)
-        return tf.sqrt(1 - scalars.beta_2**step) / (1 - scalars.beta_1**step)
 
 
 class Objective:
@@ -385,29 +368,38 @@ def keras_model(network: Network, out_activation: str) -> Any:
     return keras.Sequential([keras.Input((n_inputs,), dtype=network.dtype), *layers])
 
 
-class _Hyperparameter:
-    """A tensor in place of a Python float in a Keras optimizer, which would round that to float32 (Keras 3.15.1).
+class _Momentum:
+    """A tensor in place of `SGD.momentum`, a Python float that Keras rounds to float32 (``ops.cast``, Keras 3.15.1)."""
 
-    Parameters
-    ----------
-    value : tensor
-        What ``ops.cast`` finds.
-    complement : tensor
-        What ``1 - hyperparameter`` is.
-    """
-
-    def __init__(self, value: Any, complement: Any = None) -> None:
+    def __init__(self, value: Any) -> None:
         self._value = value
-        self._complement = complement
 
     def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
         return self._value
 
-    def __rsub__(self, one: int) -> Any:
-        return self._complement
-
     def __ne__(self, other: object) -> bool:
         return True  # `SGD.update_step` asks whether there is momentum at all; a zero gives the same step
+
+
+class _Adam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
+    """Keras's Adam, its betas and epsilon tensors of float64, in the arithmetic of scikit-learn's `AdamOptimizer`.
+
+    Two things of Keras's own `update_step` (``optimizers/adam.py``, Keras 3.15.1) are more than rounding off: with a
+    small beta ``v + (g² − v)·(1 − beta)`` cancels, and in float32 ``1 − beta ** step`` starts 1e-5 off.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        index = self._get_variable_index(variable)
+        m, v = self._momentums[index], self._velocities[index]
+
+        def average(slot: Any, value: Any, beta: Any) -> Any:
+            return tf.cast(beta, slot.dtype) * slot + tf.cast(1 - beta, slot.dtype) * value
+
+        self.assign(m, average(m, gradient, self.beta_1))
+        self.assign(v, average(v, tf.square(gradient), self.beta_2))
+        step = tf.cast(self.iterations + 1, tf.float64)
+        rate = learning_rate * tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        self.assign_sub(variable, tf.cast(rate, m.dtype) * m / (tf.sqrt(v) + tf.cast(self.epsilon, v.dtype)))
 
 
 def _kernels_then_biases(model: Any) -> list[Any]:

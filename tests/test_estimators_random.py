@@ -112,22 +112,33 @@ def random_config(seed):
     return Config(estimator, params, X, y, sample_weight, calls, seed, one_of("int", "int", "RandomState", "None"))
 
 
-def perturbed(config, seed):
-    """The same configuration, the last bit of each input number changed at random."""
-    r = np.random.default_rng(seed)
+def nudged(array, r):
+    """The last bit of each number changed at random, up or down."""
+    if array is None or array.dtype.kind != "f":
+        return array
+    return np.nextafter(array, np.where(r.random(array.shape) < 0.5, -np.inf, np.inf).astype(array.dtype))
 
-    def nudged(array):
-        if array is None or array.dtype.kind != "f":
-            return array
-        towards = np.where(r.random(array.shape) < 0.5, -np.inf, np.inf).astype(array.dtype)
-        return np.nextafter(array, towards)
 
+def perturbed(config, r):
+    """The same configuration with other last bits in its data."""
     if sparse.issparse(config.X):
         X = config.X.copy()
-        X.data = nudged(X.data)
+        X.data = nudged(X.data, r)
     else:
-        X = nudged(config.X)
-    return Config(**{**vars(config), "X": X, "y": nudged(config.y), "sample_weight": nudged(config.sample_weight)})
+        X = nudged(config.X, r)
+    changes = {"X": X, "y": nudged(config.y, r), "sample_weight": nudged(config.sample_weight, r)}
+    return Config(**{**vars(config), **changes})
+
+
+def perturbed_outcome(config, seed):
+    """What scikit-learn makes of other last bits: in the data, and in the weights that it starts from."""
+    r = np.random.default_rng(seed)
+
+    class Perturbed(config.estimator):
+        def _init_coef(self, *args):
+            return tuple(nudged(array, r) for array in super()._init_coef(*args))
+
+    return outcome(perturbed(config, r), Perturbed)
 
 
 @dataclass
@@ -218,20 +229,20 @@ def verdict(config):
         The largest of the differences beyond `ROUNDING` in units of what the last bit of the inputs changes.
     """
     reference, mine = outcome(config, config.estimator), outcome(config, KERAS[config.estimator])
-    nudged = [outcome(perturbed(config, seed), config.estimator) for seed in range(N_PERTURBED)]
+    others = [perturbed_outcome(config, seed) for seed in range(N_PERTURBED)]
     if reference.error or mine.error:
         if mine.error == reference.error:
             return "the same error", 0.0, 0.0
-        chaotic = any(other.error != reference.error for other in nudged)
+        chaotic = any(other.error != reference.error for other in others)
         return ("chaotic" if chaotic else f"wrong: {mine.error} for {reference.error}"), np.inf, 1.0
-    nudged = [other for other in nudged if not other.error]
+    others = [other for other in others if not other.error]
     for name, value in reference.exact.items():
         if mine.exact[name] != value:
-            chaotic = any(other.exact[name] != value for other in nudged)
+            chaotic = any(other.exact[name] != value for other in others)
             reason = f"wrong: {name} {mine.exact[name]} for {value}"
             return ("chaotic" if chaotic else reason), np.inf, 1.0
     eps = np.finfo(reference.exact["dtypes"][0]).eps
-    apart, others = differences(mine, reference), [differences(other, reference) for other in nudged]
+    apart, others = differences(mine, reference), [differences(other, reference) for other in others]
     largest, ratio, kind = 0.0, 0.0, "equal"
     for name, value in apart.items():
         # A curve is compared with curves of its own length: one that stopped elsewhere says nothing of later epochs.
