@@ -208,7 +208,7 @@ class Trainer:
         adam, nesterov = optimizer == "Adam", optimizer == "Nesterov"
         # With momentum, so that there are slots for it; how much, is an argument of the program.
         make = _Adam if adam else partial(keras.optimizers.SGD, momentum=0.9, nesterov=nesterov)
-        self._optimizer: Any = make(learning_rate=lambda: self._scalars.learning_rate)
+        self._optimizer: Any = make(learning_rate=self._learning_rate)
         self._optimizer.build(self._variables)
         self._slots: list[Any] = (
             [*self._optimizer._momentums, *self._optimizer._velocities] if adam else [*self._optimizer.momentums]
@@ -258,6 +258,9 @@ class Trainer:
             step += -(-n_rows // self.layout.rows)
             total = total + loss.numpy()
         return State(packed, step), total / table.n_rows
+
+    def _learning_rate(self) -> Any:
+        return self._scalars.learning_rate
 
     def _part(self, packed: Any, X: Any, y: Any, weights: Any, positions: Any, counts: Any, numbers: Any) -> Any:
         """An update a batch."""
