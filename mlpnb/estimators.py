@@ -82,7 +82,7 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
         X, y, sample_weight = train
         n_samples = X.shape[0]
         batch_size = self._batch_rows(n_samples)
-        epoch, state = self._program(X, y, sample_weight, params, batch_size)
+        epoch, state, loss_type = self._program(X, y, sample_weight, params, batch_size)
         order = np.arange(n_samples)
         try:
             self.n_iter_ = 0
@@ -90,7 +90,8 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
                 if self.shuffle:
                     order = order[self._random_state.permutation(n_samples)]  # what `sklearn.utils.shuffle` draws
                 _check_weights(sample_weight, order, batch_size)
-                state, self.loss_ = epoch(state, order=order, **_scalars(self._optimizer, self.alpha))
+                state, loss = epoch(state, order=order, **_scalars(self._optimizer, self.alpha))
+                self.loss_ = loss_type(loss)
                 if self.early_stopping:  # the score is that of the weights so far
                     _unpack(state.packed, params)
                 self.n_iter_ += 1
@@ -127,11 +128,11 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
         self, X: Any, y: Any, sample_weight: Any, activations: Any, deltas: Any, coef_grads: Any, intercept_grads: Any,
         layer_units: Any,
     ) -> None:  # fmt: skip
-        """SciPy's L-BFGS, called by scikit-learn, on Keras's loss and gradient, in float64 for any input."""
+        """SciPy's L-BFGS, called by scikit-learn, on Keras's loss and gradient in the dtype of the first weights."""
         self._check_layers(layer_units)
         _check_weights(sample_weight, np.arange(X.shape[0]), X.shape[0])
         single = _load_single()
-        network = self._network(np.dtype(np.float64))
+        network = self._network(self.coefs_[0].dtype, X, y, sample_weight)
         layout = single.lay_out_whole(X.shape[0], _row_bytes(X, network))
         loss_and_gradient = partial(
             single.objective(network, layout),
@@ -149,22 +150,24 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
 
     def _program(
         self, X: Any, y: Any, sample_weight: Any, params: list[Any], batch_size: int
-    ) -> tuple[partial[tuple[State, np.floating[Any]]], State]:
-        """The compiled epoch on these rows, and what it starts from."""
+    ) -> tuple[partial[tuple[State, np.float64]], State, type[np.floating[Any]]]:
+        """The compiled epoch on these rows, what it starts from, and the type of `loss_`."""
         single = _load_single()
         dtype = params[0].dtype
-        targets = (X, y) if sample_weight is None else (X, y, sample_weight)
-        network = self._network(dtype, *(array.dtype for array in targets))
+        network = self._network(dtype, X, y, sample_weight)
         layout = single.lay_out(X.shape[0], batch_size, _row_bytes(X, network))
         table = single.Table(X, self._like_outputs(y), sample_weight, network, layout)
         packed = np.concatenate([array.ravel() for array in params + _slots(self._optimizer)], dtype=dtype)
         state = single.State(packed, getattr(self._optimizer, "t", 0))
-        return partial(single.trainer(network, _keras_name(self._optimizer), layout).epoch, table=table), state
+        epoch = partial(single.trainer(network, _keras_name(self._optimizer), layout).epoch, table=table)
+        # scikit-learn counts a batch's rows by NumPy's int64, which widens a float32, unless the size is "auto".
+        narrow = network.loss_dtype == "float32" and self.batch_size == "auto"
+        return epoch, state, np.float32 if narrow else np.float64
 
-    def _network(self, dtype: Any, *targets: Any) -> Network:
-        """What the weights at hand compute, in `dtype`; the loss is as wide as the widest of `targets`."""
+    def _network(self, dtype: Any, *arrays: Any) -> Network:
+        """What the weights at hand compute, in `dtype`; the loss is as wide as the widest of the `arrays` it takes."""
         binary = self.loss == "log_loss" and self.out_activation_ == "logistic"
-        single_precision: bool = np.result_type(dtype, *targets) == np.float32
+        single_precision: bool = np.result_type(dtype, *(a.dtype for a in arrays if a is not None)) == np.float32
         network: Network = _load_single().Network(
             layer_units=(*(len(coef) for coef in self.coefs_), self.coefs_[-1].shape[1]),
             activation=self.activation,
@@ -256,7 +259,7 @@ class KerasMLPRegressor(_TrainedByKeras, MLPRegressor):  # type: ignore[misc]
     model_ : keras.Sequential
         The fitted network; see `model_`.
     coefs_, intercepts_ : list of ndarray, shapes (inputs, outputs) and (outputs,)
-        Kernels and biases: float32 if X was, float64 otherwise and after ``solver="lbfgs"``.
+        Kernels and biases: float32 if X was, float64 otherwise and after ``solver="lbfgs"``, as in scikit-learn.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_, n_layers_, n_outputs_, \
     n_features_in_, feature_names_in_, out_activation_
         As for `MLPRegressor`.
@@ -357,8 +360,7 @@ def _row_bytes(X: Any, network: Network) -> int:
 
 def _keras_hint(name: str, value: object) -> str:
     """What to do instead of a choice that Keras has and scikit-learn has not, or calls otherwise."""
-    kind = value if isinstance(value, type) else type(value)
-    if kind.__module__.startswith("keras."):
+    if getattr(value, "__module__", "").startswith("keras."):
         return f"Give a name: {name} takes none of Keras's objects."
     if not isinstance(value, str):
         return ""

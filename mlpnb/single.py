@@ -229,7 +229,7 @@ class Trainer:
 
     def epoch(
         self, state: State, table: Table, order: NDArray[np.integer], **scalars: float
-    ) -> tuple[State, np.floating[Any]]:
+    ) -> tuple[State, np.float64]:
         """Train one epoch.
 
         Parameters
@@ -244,11 +244,11 @@ class Trainer:
         Returns
         -------
         state : State
-        loss : floating, of the network's `loss_dtype`
+        loss : float64
             The mean over rows of their batch's loss, before its update, the penalty included.
         """
         packed, step = state
-        total: Any = np.zeros((), self.network.loss_dtype)
+        total = np.float64(0)
         numbers = np.array(Scalars(**scalars), np.float64)
         for (X, y, weights), positions, n_rows in table.parts(order):
             counts = np.array([step, n_rows], np.int32)
@@ -256,7 +256,7 @@ class Trainer:
             with _running:
                 packed, loss = self._compiled(*(tf.convert_to_tensor(argument) for argument in arguments))
             step += -(-n_rows // self.layout.rows)
-            total = total + loss.numpy()
+            total += loss.numpy()
         return State(packed, step), total / table.n_rows
 
     def _learning_rate(self) -> Any:
@@ -285,10 +285,11 @@ class Trainer:
                 tf.reduce_sum(row_weights), scalars.alpha,
             )  # fmt: skip
             self._optimizer.apply(gradients, self._variables)
-            return index + 1, total + loss * tf.cast(tf.minimum(n_rows - first, self.layout.rows), total.dtype)
+            n_batch = tf.minimum(n_rows - first, self.layout.rows)
+            return index + 1, total + tf.cast(loss, tf.float64) * tf.cast(n_batch, tf.float64)
 
         n_batches = -(-n_rows // self.layout.rows)
-        start = [tf.constant(0), tf.zeros([], self.network.loss_dtype)]
+        start = [tf.constant(0), tf.zeros([], tf.float64)]
         _, total = tf.while_loop(lambda index, _: index < n_batches, batch, start)
         return _packed([variable.value for variable in remembered]), total
 
