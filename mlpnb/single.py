@@ -9,7 +9,7 @@ this module is.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_DENSE_BYTES = 2**26  # of sparse rows that are made dense at a time
 _ACTIVATION = KERAS_ACTIVATION | {"softmax": "softmax", "exp": "exponential"}
-_running = threading.Lock()  # a program works in variables: one caller at a time
+_running = threading.Lock()  # programs work in variables: one caller at a time
 
 
 @dataclass(frozen=True)
@@ -213,18 +213,17 @@ class Trainer:
         self._slots: list[Any] = (
             [*self._optimizer._momentums, *self._optimizer._velocities] if adam else [*self._optimizer.momentums]
         )
-        part = tf.function(self._part, jit_compile=True, autograph=False)
         n_inputs, *_, n_outputs = network.layer_units
-        rows, wide = layout.capacity, network.loss_dtype
-        # One signature: a concrete function spares the search for the right one, most of the cost of a small epoch.
-        self._compiled = part.get_concrete_function(
-            tf.TensorSpec([sum(_sizes([*self._variables, *self._slots]))], network.dtype),
-            tf.TensorSpec([rows, n_inputs], network.dtype),
-            tf.TensorSpec([rows, n_outputs], wide),
-            tf.TensorSpec([rows], wide),
-            tf.TensorSpec([rows], tf.int32),
-            tf.TensorSpec([2], tf.int32),
-            tf.TensorSpec([len(Scalars._fields)], tf.float64),
+        rows, dtype, wide = layout.capacity, network.dtype, network.loss_dtype
+        self._compiled = _compiled(
+            self._part,
+            ([sum(_sizes([*self._variables, *self._slots]))], dtype),
+            ([rows, n_inputs], dtype),
+            ([rows, n_outputs], wide),
+            ([rows], wide),
+            ([rows], "int32"),
+            ([2], "int32"),
+            ([len(Scalars._fields)], "float64"),
         )
 
     def epoch(
@@ -252,9 +251,7 @@ class Trainer:
         numbers = np.array(Scalars(**scalars), np.float64)
         for (X, y, weights), positions, n_rows in table.parts(order):
             counts = np.array([step, n_rows], np.int32)
-            arguments = (packed, X, y, weights, positions, counts, numbers)
-            with _running:
-                packed, loss = self._compiled(*(tf.convert_to_tensor(argument) for argument in arguments))
+            packed, loss = self._compiled(packed, X, y, weights, positions, counts, numbers)
             step += -(-n_rows // self.layout.rows)
             total += loss.numpy()
         return State(packed, step), total / table.n_rows
@@ -309,7 +306,16 @@ class Objective:
         self.layout = layout
         self._model = keras_model(network, "identity")
         self._variables = _kernels_then_biases(self._model)
-        self._compiled = tf.function(self._part, jit_compile=True, autograph=False)
+        n_inputs, *_, n_outputs = network.layer_units
+        rows, dtype, wide = layout.capacity, network.dtype, network.loss_dtype
+        self._compiled = _compiled(
+            self._part,
+            ([sum(_sizes(self._variables))], dtype),
+            ([rows, n_inputs], dtype),
+            ([rows, n_outputs], wide),
+            ([rows], wide),
+            ([2], "float64"),
+        )
 
     def __call__(
         self, packed: NDArray[np.floating], table: Table, total_weight: float, alpha: float
@@ -334,8 +340,7 @@ class Objective:
         gradient: Any = 0
         for part, (tensors, *_) in enumerate(table.parts(np.arange(table.n_rows))):
             numbers = np.array([total_weight, 0.0 if part else alpha], np.float64)  # one penalty, in the first part
-            with _running:
-                part_loss, part_gradient = self._compiled(packed, *tensors, numbers)
+            part_loss, part_gradient = self._compiled(packed.astype(self.network.dtype), *tensors, numbers)
             loss, gradient = loss + part_loss.numpy(), gradient + part_gradient.numpy()
         return loss, gradient
 
@@ -370,6 +375,21 @@ def keras_model(network: Network, out_activation: str) -> Any:
         for n_units, activation in zip(units, activations, strict=True)
     ]
     return keras.Sequential([keras.Input((n_inputs,), dtype=network.dtype), *layers])
+
+
+def _compiled(function: Callable[..., Any], *arguments: tuple[list[int], str]) -> Callable[..., Any]:
+    """A program of `function`, which works in variables, for arguments of these shapes and dtypes.
+
+    A concrete function spares the search for the right one, which is most of the cost of a small epoch.
+    """
+    specs = [tf.TensorSpec(shape, dtype) for shape, dtype in arguments]
+    program = tf.function(function, jit_compile=True, autograph=False).get_concrete_function(*specs)
+
+    def call(*values: Any) -> Any:
+        with _running:
+            return program(*(tf.convert_to_tensor(value) for value in values))
+
+    return call
 
 
 class _Momentum:
