@@ -165,16 +165,18 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
         return epoch, state, np.float32 if narrow else np.float64
 
     def _network(self, dtype: Any, *arrays: Any) -> Network:
-        """What the weights at hand compute, in `dtype`; the loss is as wide as the widest of the `arrays` it takes."""
+        """What the weights at hand compute, in `dtype`, with a loss as wide as scikit-learn's of these `arrays`."""
+        widest = np.result_type(dtype, *(array.dtype for array in arrays if array is not None))
+        # SciPy's `xlogy` of labels, which are booleans, is float64 whatever the probabilities are.
+        narrow = widest == np.float32 and self.loss != "log_loss"
         binary = self.loss == "log_loss" and self.out_activation_ == "logistic"
-        single_precision: bool = np.result_type(dtype, *(a.dtype for a in arrays if a is not None)) == np.float32
         network: Network = _load_single().Network(
             layer_units=(*(len(coef) for coef in self.coefs_), self.coefs_[-1].shape[1]),
             activation=self.activation,
             out_activation=self.out_activation_,
             loss="binary_log_loss" if binary else self.loss,
             dtype=dtype.name,
-            loss_dtype="float32" if single_precision else "float64",
+            loss_dtype="float32" if narrow else "float64",
         )
         return network
 

@@ -165,12 +165,22 @@ def test_early_stopping(mine, reference, weighted):
 
 @pytest.mark.parametrize(("X_dtype", "y_dtype"), [("float32", "float32"), ("float32", "float64"), ("float64", "int64")])
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
-def test_dtypes(X_dtype, y_dtype, solver):
+@pytest.mark.parametrize("batch_size", ["auto", 40])
+def test_dtypes(X_dtype, y_dtype, solver, batch_size):
     X, y = table()
     eps = np.finfo(X_dtype).eps
     rounding = (1000 if solver == "lbfgs" else 200) * eps
     both(KerasMLPRegressor, MLPRegressor, X.astype(X_dtype), (10 * y).astype(y_dtype), solver=solver, max_iter=5,
-         rounding=rounding)  # fmt: skip
+         batch_size=batch_size, rounding=rounding)  # fmt: skip
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("batch_size", ["auto", 40])
+def test_classification_in_float32(classes, solver, batch_size):
+    X, y = table(classes=classes, dtype="float32")
+    rounding = 1000 * np.finfo(np.float32).eps
+    both(KerasMLPClassifier, MLPClassifier, X, y, solver=solver, batch_size=batch_size, max_iter=5, rounding=rounding)
 
 
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])

@@ -182,6 +182,7 @@ def outcome(config, estimator):
     exact = {name: getattr(fitted, name) for name in ("n_iter_", "t_", "n_layers_", "n_outputs_", "out_activation_")}
     exact["warnings"] = [(category, message.split("\n")[0]) for category, message in told]
     exact["dtypes"] = [array.dtype for array in fitted.coefs_ + fitted.intercepts_]
+    exact["the type of loss_"] = type(fitted.loss_)
     if config.random_state != "int":
         exact["the next draw"] = fitted._random_state.random()
     if config.params["solver"] != "lbfgs":
