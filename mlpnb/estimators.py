@@ -92,6 +92,7 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
                 _check_weights(sample_weight, order, batch_size)
                 state, loss = epoch(state, order=order, **_scalars(self._optimizer, self.alpha))
                 self.loss_ = loss_type(loss)
+                _warn_of_overflow(loss)
                 if self.early_stopping:  # the score is that of the weights so far
                     _unpack(state.packed, params)
                 self.n_iter_ += 1
@@ -146,6 +147,7 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
 
     def _loss_grad_lbfgs(self, packed_coef_inter: Any, loss_and_gradient: Any, *_: Any) -> tuple[Any, Any]:
         loss, gradient = loss_and_gradient(packed_coef_inter)
+        _warn_of_overflow(loss)
         return loss, gradient
 
     def _program(
@@ -271,7 +273,7 @@ class KerasMLPRegressor(_TrainedByKeras, MLPRegressor):  # type: ignore[misc]
     sklearn.utils._param_validation.InvalidParameterError
         A `ValueError`, when a parameter is not among `MLPRegressor`'s choices; one of Keras's is named as such.
     ValueError
-        If the weights end up not finite. NumPy's `RuntimeWarning` of an overflow on the way there is not repeated.
+        If the weights end up not finite; a loss that overflows on the way is a `RuntimeWarning`, as NumPy's.
     InputError
         If TensorFlow is not there, or Keras runs on another backend.
 
@@ -353,6 +355,12 @@ def _check_weights(sample_weight: NDArray[Any] | None, order: NDArray[Any], batc
     sums = np.add.reduceat(sample_weight[order], np.arange(0, len(order), batch_size))
     if not sums.all():
         raise ZeroDivisionError("Weights sum to zero, can't be normalized: a batch has no sample with a weight")
+
+
+def _warn_of_overflow(loss: Any) -> None:
+    """What NumPy does on an overflow, by `np.errstate` a `RuntimeWarning`: Keras's arithmetic says nothing."""
+    if not np.isfinite(loss):
+        np.multiply(np.finfo(np.float64).max, 2)
 
 
 def _row_bytes(X: Any, network: Network) -> int:

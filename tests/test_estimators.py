@@ -416,7 +416,7 @@ def test_verbose_prints_the_same(params, capsys):
 
 def told(call, estimator):
     """The error and the warnings of a call."""
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             call(estimator)
@@ -459,14 +459,14 @@ AS_CLEAR = {"depth changed in a warm start", "depth changed back", "no weights a
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_scikit_learn_refuses_is_refused(name):
-    (mine, my_warnings), (reference, _) = (told(REFUSED[name], e) for e in (KerasMLPRegressor, MLPRegressor))
+    (mine, my_warnings), (reference, its_warnings) = (told(REFUSED[name], e) for e in (KerasMLPRegressor, MLPRegressor))
     assert reference is not None
     assert type(mine) is type(reference)
     if name in AS_CLEAR:  # scikit-learn's own is about a NoneType or an index, or ends early
         assert str(reference).split(",")[0] in str(mine) or "hidden_layer_sizes" in str(mine)
     else:
         assert str(mine).replace("Keras", "") == str(reference)
-    assert not [category for category, _ in my_warnings if category is RuntimeWarning]
+    assert {category for category, _ in my_warnings} == {category for category, _ in its_warnings}
 
 
 @pytest.mark.parametrize(
@@ -507,6 +507,16 @@ def test_what_keras_has_and_scikit_learn_has_not_is_refused_by_name(params, hint
     with pytest.raises(ValueError, match="parameter of KerasMLPRegressor must be") as error:
         KerasMLPRegressor(**params).fit(X, y)
     assert hint in str(error.value)
+
+
+def test_errstate_is_heard():
+    fit = KerasMLPRegressor(**SMALL, solver="sgd", learning_rate_init=1e3, activation="identity").fit
+    with np.errstate(over="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        with pytest.raises(ValueError, match="non-finite"):
+            fit(1e3 * X, y)
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
+        fit(1e3 * X, y)
 
 
 def test_a_loss_newer_than_this_package():
