@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpnb.training import KERAS_ACTIVATION  # first: it sets TensorFlow up, and refuses other backends of Keras
@@ -383,13 +384,28 @@ def _compiled(function: Callable[..., Any], *arguments: tuple[list[int], str]) -
     A concrete function spares the search for the right one, which is most of the cost of a small epoch.
     """
     specs = [tf.TensorSpec(shape, dtype) for shape, dtype in arguments]
-    program = tf.function(function, jit_compile=True, autograph=False).get_concrete_function(*specs)
+    jit_compile = _may_compile()
+    program = tf.function(function, jit_compile=jit_compile, autograph=False).get_concrete_function(*specs)
 
     def call(*values: Any) -> Any:
         with _running:
             return program(*(tf.convert_to_tensor(value) for value in values))
 
     return call
+
+
+def _may_compile() -> bool:
+    """Whether there is room for another program of XLA's; without, one runs two to three times as long.
+
+    TensorFlow 2.21 frees no such program, each maps some 200 pieces of memory, and where Linux allows no more
+    (``vm.max_map_count``, 65,530) LLVM ends the process.
+    """
+    try:
+        limit = int(Path("/proc/sys/vm/max_map_count").read_text())
+        with Path("/proc/self/maps").open("rb") as maps:
+            return sum(1 for _ in maps) < limit // 2
+    except OSError:  # not Linux
+        return True
 
 
 class _Momentum:

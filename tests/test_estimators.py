@@ -378,6 +378,14 @@ def test_one_program_for_all_numbers_and_near_sizes():
     assert single.trainer.cache_info().misses == before + 1
 
 
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_without_room_for_another_compiled_program_fits_are_equal_all_the_same(solver, monkeypatch):
+    monkeypatch.setattr(single, "_may_compile", lambda: False)
+    monkeypatch.setattr(single, "trainer", single.trainer.__wrapped__)
+    monkeypatch.setattr(single, "objective", single.objective.__wrapped__)
+    both(KerasMLPRegressor, MLPRegressor, *table(), solver=solver, alpha=1.0, max_iter=6, rounding=1e-11)
+
+
 def test_threads_do_not_mix():
     X, y = table()
     expected = [KerasMLPRegressor(**SMALL | {"random_state": seed}).fit(X, y).coefs_[0] for seed in range(4)]
