@@ -30,11 +30,12 @@ QUESTION = {
 LARGE = {"hidden_layer_sizes": (100,), "batch_size": 200, "max_iter": 20, "tol": 0.0, "random_state": 0}
 COLD = """
 import time, numpy as np, warnings
+from mlpnb import estimators
 import mlpnb
 warnings.simplefilter("ignore")
 X = np.random.default_rng(0).normal(size=(750, 10))
 started = time.perf_counter()
-mlpnb.estimators._load_single()
+estimators._load_single()
 imported = time.perf_counter()
 mlpnb.KerasMLPRegressor(hidden_layer_sizes=(10,), activation="logistic", solver="sgd", max_iter=1).fit(X, X[:, 0])
 compiled = time.perf_counter()

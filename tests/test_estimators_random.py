@@ -14,7 +14,7 @@ import pytest
 from scipy import sparse
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from mlpnb import KerasMLPClassifier, KerasMLPRegressor
+from mlpnb import KerasMLPClassifier, KerasMLPRegressor, estimators
 
 N_CONFIGS = int(os.environ.get("MLPNB_CONFIGS", 40))
 N_PERTURBED = 4
@@ -265,6 +265,27 @@ def test_a_random_configuration_is_scikit_learns_to_rounding(seed):
     config = random_config(seed)
     kind, *_ = verdict(config)
     assert not kind.startswith("wrong"), f"{kind}\n{config}"
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "alpha"])
+def test_an_error_of_one_in_a_thousand_million_is_told_from_rounding(name, monkeypatch):
+    scalars = estimators._scalars
+
+    def slightly_wrong(*args):
+        numbers = scalars(*args)
+        return numbers | {name: numbers[name] * (1 + 1e-9)}
+
+    config = next(config for config in map(random_config, range(100)) if is_plain(config))
+    assert verdict(config)[0] == "equal"
+    monkeypatch.setattr(estimators, "_scalars", slightly_wrong)
+    assert verdict(config)[0].startswith("wrong")
+
+
+def is_plain(config):
+    """Trained long enough, with enough of a penalty, in float64."""
+    params = config.params
+    stochastic = params["solver"] != "lbfgs" and params["max_iter"] > 10 and params["tol"] < 1
+    return stochastic and params["alpha"] == 1 and config.X.dtype == np.float64 and config.calls == "fit"
 
 
 def main():
