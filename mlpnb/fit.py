@@ -102,7 +102,7 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
     regressor = MLPRegressor(
         hidden_layer_sizes=settings.hidden_layer_sizes,
         activation=settings.activation,
-        solver="sgd",
+        solver=settings.solver,
         alpha=settings.alpha,
         batch_size=settings.batch_rows(len(data.y_train)),
         learning_rate_init=settings.learning_rate_init,

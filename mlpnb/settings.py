@@ -18,6 +18,7 @@ from mlpnb.errors import InputError, require_choice
 
 ACTIVATIONS = ("logistic", "tanh", "relu", "identity", "softplus")
 DTYPES = ("float32", "float64")
+SOLVERS = ("sgd", "adam")
 # Keras's and other common names, to point a user at scikit-learn's.
 _ACTIVATION_ALIASES = {"sigmoid": "logistic", "linear": "identity", "hyperbolic": "tanh"}
 _DTYPE_ALIASES = {"float": "float64", "double": "float64", "single": "float32", "f4": "float32", "f8": "float64"}
@@ -81,12 +82,14 @@ class Settings:
         Activation of the hidden layers. scikit-learn has no softplus.
     hidden_layer_sizes : tuple of int, default=(10,)
         Units of each hidden layer; ``()`` is the linear model.
+    solver : {"sgd", "adam"}, default="sgd"
+        The optimizer.
     learning_rate_init : float, default=0.001
         Learning rate, constant; above 0.
     momentum : float, default=0.9
-        From 0 to 1.
+        From 0 to 1; sgd's.
     nesterovs_momentum : bool, default=True
-        Whether the momentum is Nesterov's.
+        Whether sgd's momentum is Nesterov's.
     batch_size : int or "auto", default="auto"
         Rows a batch; "auto" is ``min(200, rows)``.
     max_iter : int, default=200
@@ -106,6 +109,7 @@ class Settings:
         "logistic", help="activation of the hidden layers", choices=ACTIVATIONS, aliases=_ACTIVATION_ALIASES
     )
     hidden_layer_sizes: tuple[int, ...] = _setting((10,), help="units of a hidden layer", integer=True, low=1)
+    solver: str = _setting("sgd", help="optimizer", choices=SOLVERS)
     learning_rate_init: float = _setting(1e-3, help="learning rate", low=0, low_included=False)
     momentum: float = _setting(0.9, help="momentum", low=0, high=1)
     nesterovs_momentum: bool = _setting(True, help="Nesterov's momentum")

@@ -108,7 +108,7 @@ def train_plainly(data, settings, recipe):
     """Weights that ``model.fit`` of a ``Sequential`` of ``Dense`` layers ends with, from the draws' start and order."""
     dtype = settings.dtype if recipe.dtype == "floatx" else data.X_train.dtype.name
     set_floatx(dtype)
-    start = draws.draw(settings, recipe, *data.X_train.shape)
+    start = draws.draw(draws.draw_key(settings, recipe, *data.X_train.shape))
     sizes = (*settings.hidden_layer_sizes, 1)
     per_row = recipe.penalty_scale == "per row"
 
@@ -137,10 +137,17 @@ def train_plainly(data, settings, recipe):
         model.penalties = [(layer, factor) for layer in (layers if recipe.penalised_kernels == "all" else layers[:-1])]
     model.set_weights([array for pair in zip(start.kernels, start.biases, strict=True) for array in pair])
     momentum = np.float64(settings.momentum) if recipe.scalars == "exact" else settings.momentum
-    model.compile(
-        optimizer=keras.optimizers.SGD(
+    if settings.solver == "adam":
+        exact = np.float64 if recipe.scalars == "exact" else float
+        optimizer = keras.optimizers.Adam(
+            settings.learning_rate_init, exact(0.9), exact(0.999), epsilon=float(recipe.epsilon)
+        )
+    else:
+        optimizer = keras.optimizers.SGD(
             settings.learning_rate_init, momentum=momentum, nesterov=settings.nesterovs_momentum
-        ),
+        )
+    model.compile(
+        optimizer=optimizer,
         loss="mse" if recipe.data_term == "full" else half_mean_squared_error,
     )
     batches = Batches(data.X_train, data.y_train, start.order, settings.batch_rows(len(data.y_train)))
@@ -215,6 +222,45 @@ def test_every_kind_of_momentum_is_kerass(changes):
     settings = SMALL.replace(dtype="float64", **changes)
     (trained,) = trainer.train(table(), [(settings, KERAS_2)])
     assert relative(weights_of(trained), train_plainly(table(), settings, KERAS_2)) < 1e-12
+
+
+@pytest.mark.parametrize("recipe", [KERAS_2, MATCHED, KERAS_2.replace(scalars="exact")], ids=str)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_adam_is_kerass(recipe, dtype):
+    """Its averages go from nought to nought between fits, its betas are rounded where Keras rounds them."""
+    settings = SMALL.replace(dtype=dtype, solver="adam")
+    data = table(dtype)
+    trainer.train(data, [(settings, KERAS_1), (settings, KERAS_1.replace(epsilon="1e-8"))])  # a fit before
+    trained = trainer.train(data, [(settings, recipe), (settings, KERAS_1)])[0]
+    assert relative(weights_of(trained), train_plainly(data, settings, recipe)) < TOLERANCE[dtype]
+
+
+def test_cells_that_cannot_differ_are_trained_once(monkeypatch):
+    """Without a penalty, it matters neither how it is divided nor what it is laid on."""
+    sizes = []
+    original = trainer._Program.run
+
+    def run(self, data, cells, watch):
+        sizes.append(len(cells))
+        return original(self, data, cells, watch)
+
+    monkeypatch.setattr(trainer._Program, "run", run)
+    told = []
+    settings = SMALL.replace(alpha=0.0)
+    recipes = [KERAS_1, KERAS_2, KERAS_2.replace(penalty_scale="per row"), KERAS_2.replace(scalars="exact")]
+    trained = trainer.train(table(), [(settings, recipe) for recipe in recipes], done=told.append)
+    assert sizes == [1]
+    assert sum(told) == 4
+    for other in trained[1:]:
+        assert weights_of(other)[0] is weights_of(trained[0])[0]
+
+
+def test_many_cells_are_trained_in_programs_of_bounded_size():
+    settings = [SMALL.replace(alpha=alpha / 100) for alpha in range(70)]
+    together = trainer.train(table(), [(s, KERAS_2) for s in settings])
+    for index in (0, 63, 64, 69):
+        (alone,) = trainer.train(table(), [(settings[index], KERAS_2)])
+        np.testing.assert_allclose(together[index].coefs[0], alone.coefs[0], rtol=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
