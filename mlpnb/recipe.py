@@ -120,10 +120,13 @@ class Recipe:
     draws: str = _difference(
         "random draws",
         "scikit-learn draws from NumPy's RandomState, layer by layer, then a shuffle an epoch; Keras from its own "
-        "generator, so equal seeds do not correspond.",
+        "generator, within bounds rounded to float32, so equal seeds do not correspond.",
         "sklearn",
         "keras",
-        _MLP + " _initialize, _fit_stochastic; " + _KERAS + "random/seed_generator.py",
+        _MLP
+        + " _initialize, _fit_stochastic; "
+        + _KERAS
+        + "random/seed_generator.py, backend/tensorflow/random.py uniform",
     )
     stopping: str = _difference(
         "stopping",
@@ -154,7 +157,7 @@ class Recipe:
         "becomes 0.8999999761581421), scikit-learn rounds nothing.",
         "exact",
         "float32",
-        _KERAS + "backend/tensorflow/core.py cast, optimizers/sgd.py and adam.py update_step, "
+        _KERAS + "backend/tensorflow/core.py cast, optimizers/sgd.py update_step, optimizers/adam.py update_step, "
         "regularizers/regularizers.py L2",
     )
 
