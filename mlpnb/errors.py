@@ -42,7 +42,7 @@ def require_choice(name: str, value: object, choices: Iterable[str], aliases: Ma
     """
     choices = list(choices)
     if isinstance(value, str) and value in choices:
-        return value
+        return str(value)  # NumPy's text as well
     text = str(value)
     lower = {choice.lower(): choice for choice in choices}
     near = (aliases or {}).get(text.lower()) or next(
