@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlpnb.errors import InputError
+from mlpnb.recipe import MATCHED, SKLEARN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +76,9 @@ class NotFitted:
     reason: str
 
 
-def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | None = None) -> Fit | NotFitted:
+def fit_sklearn(
+    data: Data, settings: Settings, recipe: Recipe, watch: Watch | None = None, *, n_iter_no_change: int = 10
+) -> Fit | NotFitted:
     """Train scikit-learn's `MLPRegressor`.
 
     Parameters
@@ -86,6 +89,8 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
         One whose `library` is "scikit-learn".
     watch : callable, optional
         Called with the number of epochs done, every epoch; an exception that it raises ends the training.
+    n_iter_no_change : int, default=10
+        As `MLPRegressor` takes it, and its default.
 
     Returns
     -------
@@ -110,6 +115,7 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
         random_state=_watched_random_state(settings.random_state, watch),
         momentum=settings.momentum,
         nesterovs_momentum=settings.nesterovs_momentum,
+        n_iter_no_change=n_iter_no_change,
     )
     started = time.perf_counter()
     with warnings.catch_warnings(), np.errstate(all="ignore"), config_context(assume_finite=True):
@@ -132,7 +138,11 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
 
 
 def fit_keras(
-    data: Data, settings: Sequence[Settings], recipes: Sequence[Recipe], watch: Watch | None = None
+    data: Data,
+    settings: Sequence[Settings],
+    recipes: Sequence[Recipe],
+    watch: Watch | None = None,
+    done: Callable[[int], object] | None = None,
 ) -> list[Fit]:
     """Train networks by Keras, a cell for each pair of settings and recipe, stacked where their shapes allow it.
 
@@ -142,6 +152,8 @@ def fit_keras(
     settings, recipes : sequences of Settings and of Recipe, of equal length
     watch : callable, optional
         Called with the number of epochs done, every few epochs; an exception that it raises ends the training.
+    done : callable, optional
+        Called with the number of networks just trained, a program at a time.
 
     Raises
     ------
@@ -151,8 +163,17 @@ def fit_keras(
     cells = list(zip(settings, recipes, strict=True))
     return [
         _fit(data, *cell, trained.prediction, trained.coefs, trained.intercepts, trained.loss_curve, trained.seconds)
-        for cell, trained in zip(cells, load_training().train(data, cells, watch), strict=True)
+        for cell, trained in zip(cells, load_training().train(data, cells, watch, done), strict=True)
     ]
+
+
+def fit_reference(data: Data, settings: Settings) -> Fit:
+    """Train what others are measured against: scikit-learn's network.
+
+    `MLPRegressor` itself, or Keras by scikit-learn's recipe (`MATCHED`) where scikit-learn lacks the activation.
+    """
+    fit = fit_sklearn(data, settings, SKLEARN)
+    return fit if isinstance(fit, Fit) else fit_keras(data, [settings], [MATCHED])[0]
 
 
 def load_training() -> ModuleType:

@@ -11,10 +11,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 # No greeting about oneDNN on stderr, and the same rounding with and without it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlpnb.draws import DrawKey, draw, draw_key
+from mlpnb.draws import DrawKey, Draws, draw, draw_key
 from mlpnb.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from mlpnb.data import Data
     from mlpnb.recipe import Recipe
     from mlpnb.settings import Settings
+
+Seen = TypeVar("Seen")
 
 KERAS_ACTIVATION = {
     "logistic": "sigmoid",
@@ -151,6 +153,59 @@ def train(
     return [results[index] for index in range(len(cells))]
 
 
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One update of a network, as it stands before it.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    loss : float
+        The batch's loss, penalty included.
+    gradients : list of ndarray
+        Of that loss, a kernel's and a bias's a layer.
+    kernels, biases : list of ndarray, shapes (inputs, outputs) and (outputs,)
+    """
+
+    epoch: int
+    loss: float
+    gradients: list[NDArray[np.floating]]
+    kernels: list[NDArray[np.floating]]
+    biases: list[NDArray[np.floating]]
+
+
+def trace(data: Data, settings: Settings, recipe: Recipe, look: Callable[[Step], Seen]) -> list[Seen]:
+    """Train a network step by step, as `train` does it, and gather what `look` sees of each step.
+
+    All epochs are trained, whatever the recipe says of stopping, but for those after a loss that is not finite.
+    """
+    shape = shape_of(data, settings, recipe)
+    seen = []
+    with _running:
+        for step in _program(shape, 1).trace(data, _cell(data, settings, recipe, shape)):
+            seen.append(look(step))
+            if not np.isfinite(step.loss):
+                break
+    return seen
+
+
+def largest_curvature(
+    data: Data, settings: Settings, recipe: Recipe,
+    coefs: Sequence[NDArray[np.floating]], intercepts: Sequence[NDArray[np.floating]],
+) -> float:  # fmt: skip
+    """The largest eigenvalue of the Hessian of the recipe's loss over all training rows, penalty included.
+
+    Parameters
+    ----------
+    coefs, intercepts : sequences of ndarray, shapes (inputs, outputs) and (outputs,)
+        The weights at which it is taken.
+    """
+    shape = shape_of(data, settings, recipe)
+    with _running:
+        return _program(shape, 1).largest_curvature(data, _cell(data, settings, recipe, shape), coefs, intercepts)
+
+
 class _Cell(NamedTuple):
     """All that one network's training depends on beside its data and `Shape`: equal cells train alike."""
 
@@ -218,16 +273,15 @@ class _Program:
         self.optimizer = _optimizer(shape, lambda: self._learning_rate)
         self.optimizer.build(self.model.trainable_variables)
         self._learning_rate: Any = None
-        self._train = tf.function(self._epochs, jit_compile=True, autograph=False)
+        self._train, self._look, self._move, self._curve = (
+            tf.function(work, jit_compile=True, autograph=False)
+            for work in (self._epochs, self._gradients, self._apply, self._hessian_product)
+        )
 
     def run(self, data: Data, cells: Sequence[_Cell], watch: Callable[[int], None] | None) -> list[Trained]:
         dtype = self.shape.dtype
         draws = [draw(cell.start) for cell in cells]
-        for index, layer in enumerate(self.model.layers):
-            layer.kernel.assign(np.stack([d.kernels[index] for d in draws]).astype(dtype))
-            layer.bias.assign(np.stack([d.biases[index][None] for d in draws]).astype(dtype))
-        for slot in self.optimizer.variables:  # momentum, Adam's averages and its count of steps
-            slot.assign(tf.zeros(slot.shape, slot.dtype))
+        self._start(draws)
         X, y = tf.constant(data.X_train, dtype), tf.constant(data.y_train, dtype)
         constants = _stack([cell.constants for cell in cells], dtype)
         state = (
@@ -254,6 +308,55 @@ class _Program:
             curves.append(curve.numpy())
         seconds = (time.perf_counter() - started) / self.n_cells
         return self._results(data, np.concatenate(curves), seconds)
+
+    def _start(self, draws: Sequence[Draws]) -> None:
+        for index, layer in enumerate(self.model.layers):
+            layer.kernel.assign(np.stack([d.kernels[index] for d in draws]).astype(self.shape.dtype))
+            layer.bias.assign(np.stack([d.biases[index][None] for d in draws]).astype(self.shape.dtype))
+        for slot in self.optimizer.variables:  # momentum, Adam's averages and its count of steps
+            slot.assign(tf.zeros(slot.shape, slot.dtype))
+
+    def trace(self, data: Data, cell: _Cell) -> Iterator[Step]:
+        """Train one network a step at a time, and tell each before its update; the same steps as `run`'s."""
+        dtype, active = self.shape.dtype, tf.ones([1], tf.bool)
+        drawn = draw(cell.start)
+        self._start([drawn])
+        constants = _stack([cell.constants], dtype)
+        X, y = data.X_train.astype(dtype), data.y_train.astype(dtype)
+        for epoch, order in enumerate(drawn.order, start=1):
+            for first in range(0, len(order), self.shape.batch_rows):
+                rows = order[first : first + self.shape.batch_rows]
+                loss, gradients = self._look(tf.constant(X[rows][None]), tf.constant(y[rows][None]), constants)
+                yield Step(
+                    epoch,
+                    float(loss[0]),
+                    [gradient.numpy()[0] for gradient in gradients],
+                    [layer.kernel.numpy()[0] for layer in self.model.layers],
+                    [layer.bias.numpy()[0, 0] for layer in self.model.layers],
+                )
+                self._move(gradients, active, constants)
+
+    def largest_curvature(self, data: Data, cell: _Cell, coefs: Any, intercepts: Any) -> float:
+        """The largest eigenvalue of the Hessian of the loss over all training rows, at the given weights."""
+        from scipy.sparse.linalg import LinearOperator, eigsh
+
+        for layer, kernel, bias in zip(self.model.layers, coefs, intercepts, strict=True):
+            layer.kernel.assign(kernel[None].astype(self.shape.dtype))
+            layer.bias.assign(bias[None, None].astype(self.shape.dtype))
+        constants = _stack([cell.constants], self.shape.dtype)
+        X, y = (tf.constant(array[None], self.shape.dtype) for array in (data.X_train, data.y_train))
+        shapes = [variable.shape for variable in self.model.trainable_variables]
+        ends = np.cumsum([np.prod(shape) for shape in shapes])
+
+        def product(vector: NDArray[np.floating]) -> NDArray[np.floating]:
+            parts = np.split(vector.ravel().astype(self.shape.dtype), ends[:-1])
+            vectors = [tf.constant(part.reshape(shape)) for part, shape in zip(parts, shapes, strict=True)]
+            return np.concatenate([p.numpy().ravel() for p in self._curve(X, y, constants, vectors)])
+
+        operator = LinearOperator((ends[-1], ends[-1]), matvec=product, dtype=self.shape.dtype)
+        # from a fixed vector, for the same figure every time
+        (largest,) = eigsh(operator, k=1, which="LA", v0=np.ones(ends[-1]), return_eigenvectors=False)
+        return float(largest)
 
     def _results(self, data: Data, curves: NDArray[np.floating], seconds: float) -> list[Trained]:
         X_test = np.broadcast_to(data.X_test.astype(self.shape.dtype), (self.n_cells, *data.X_test.shape))
@@ -316,20 +419,31 @@ class _Program:
         return state
 
     def _step(self, X: Any, y: Any, active: Any, constants: dict[str, Any]) -> Any:
-        """One update of every active cell by the Keras optimizer; the batch's loss a cell, before the update.
+        """One update of every active cell by the Keras optimizer; the batch's loss a cell, before the update."""
+        loss, gradients = self._gradients(X, y, constants)
+        self._apply(gradients, active, constants)
+        return loss
+
+    def _loss(self, X: Any, y: Any, constants: dict[str, Any]) -> Any:
+        """A batch's loss, one a cell.
 
         loss = data_factor · mean((y − ŷ)²) + Σ_layers penalty · Σ W² / (rows of this batch, where `per_row`)
         """
-        variables = self.model.trainable_variables
         rows = tf.cast(tf.shape(X)[1], self.shape.dtype)
         penalty = constants["penalty"] / tf.where(constants["per_row"] > 0, rows, 1)[:, None]
+        error = y - self.model(X, training=True)[..., 0]
+        loss = constants["data_factor"] * tf.reduce_mean(tf.square(error), axis=1)
+        for index, layer in enumerate(self.model.layers):
+            loss += penalty[:, index] * tf.reduce_sum(tf.square(layer.kernel), axis=(1, 2))
+        return loss
+
+    def _gradients(self, X: Any, y: Any, constants: dict[str, Any]) -> Any:
         with tf.GradientTape() as tape:
-            error = y - self.model(X, training=True)[..., 0]
-            loss = constants["data_factor"] * tf.reduce_mean(tf.square(error), axis=1)
-            for index, layer in enumerate(self.model.layers):
-                loss += penalty[:, index] * tf.reduce_sum(tf.square(layer.kernel), axis=(1, 2))
+            loss = self._loss(X, y, constants)
             total = tf.reduce_sum(loss)  # cells share no weights: the gradient of the sum is each cell's own
-        gradients = tape.gradient(total, variables)
+        return loss, tape.gradient(total, self.model.trainable_variables)
+
+    def _apply(self, gradients: list[Any], active: Any, constants: dict[str, Any]) -> None:
         values = {key: constants[key][:, None, None] for key in ("learning_rate", "momentum", *_ADAM, "epsilon")}
         # A cell that has stopped takes a step of nothing: no rate, no momentum.
         on = active[:, None, None]
@@ -340,8 +454,17 @@ class _Program:
             self.optimizer.epsilon = values["epsilon"]
         else:
             self.optimizer.momentum = _CellValue(tf.where(on, values["momentum"], 0))
-        self.optimizer.apply([tf.where(on, gradient, 0) for gradient in gradients], variables)
-        return loss
+        gradients = [tf.where(on, gradient, 0) for gradient in gradients]
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+
+    def _hessian_product(self, X: Any, y: Any, constants: dict[str, Any], vectors: list[Any]) -> list[Any]:
+        """The product of the loss's Hessian with a vector, given and returned in the shapes of the variables."""
+        with tf.GradientTape() as tape:
+            _, gradients = self._gradients(X, y, constants)
+            product = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradients, vectors, strict=True)])
+        variables = self.model.trainable_variables
+        zero = tf.UnconnectedGradients.ZERO
+        return list(tape.gradient(product, variables, unconnected_gradients=zero))
 
 
 def _optimizer(shape: Shape, learning_rate: Callable[[], Any]) -> Any:
