@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ def grid_files(grid: Grid) -> dict[str, bytes]:
 
 
 def save_grid(grid: Grid, folder: str | Path) -> list[Path]:
-    """Write the grid's figure, numbers and settings into `folder`; each file whole, or not at all.
+    """Write the grid's figure, numbers and settings into `folder`; nothing before all of it is there.
 
     Parameters
     ----------
@@ -49,19 +48,15 @@ def save_grid(grid: Grid, folder: str | Path) -> list[Path]:
         If `folder` cannot be written to.
     """
     folder = writable_folder(folder)
-    paths = []
-    for name, content in grid_files(grid).items():
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".mlpnb-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(temporary).chmod(0o644)  # a temporary file is for its owner alone
-            Path(temporary).replace(folder / name)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        paths.append(folder / name)
-    return paths
+    files = grid_files(grid)
+    try:
+        # Made beside the final files, so that moving them there is one step of the file system.
+        with tempfile.TemporaryDirectory(prefix=".mlpnb-", dir=folder) as work:
+            for name, content in files.items():
+                Path(work, name).write_bytes(content)
+            return [Path(work, name).replace(folder / name) for name in files]
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def writable_folder(folder: str | Path) -> Path:
@@ -77,7 +72,9 @@ def writable_folder(folder: str | Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise InputError(
-            f"output folder {str(folder)!r} cannot be written to ({error.strerror}): choose another one."
-        ) from error
+        raise _unwritable(folder, error) from error
     return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"output folder {str(folder)!r} cannot be written to ({error.strerror}): choose another one.")
