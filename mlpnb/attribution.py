@@ -158,9 +158,7 @@ def fit_subsets(
 
     settings = settings or Settings()
     opened = open_differences(start, settings, differences)
-    seeds = tuple(seeds)
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"seeds are {list(seeds)}, but there must be one or more, each once: give, say, range(5).")
+    seeds = checked_seeds(seeds)
     by_seed = [settings.replace(random_state=seed) for seed in seeds]
     recipes = [
         start.replace(**{d.name: d.keras if on else d.sklearn for d, on in zip(opened, reversed(states), strict=True)})
@@ -172,7 +170,7 @@ def fit_subsets(
         fits = fit_keras(data, [one for one, _ in cells], [recipe for _, recipe in cells], done=bar.update)
     table = [fits[first : first + len(recipes)] for first in range(0, len(fits), len(recipes))]
     values = np.array(
-        [[_values(fit, reference, data) for fit in row] for row, reference in zip(table, references, strict=True)]
+        [[_worth(fit, reference, data) for fit in row] for row, reference in zip(table, references, strict=True)]
     )
     return Subsets(
         start, opened, seeds, references[0].recipe.name,
@@ -237,12 +235,32 @@ def _coalitions(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray
     return masks, np.bitwise_count(masks).astype(np.int64), int(values.shape[1]).bit_length() - 1
 
 
-def _values(fit: Fit, reference: Fit, data: Data) -> tuple[float, float, bool]:
-    """A network's R², its distance from the reference, and whether it diverged; as `Subsets` says."""
+def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
+    """The seeds, one or more and each once.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    seeds = tuple(seeds)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise InputError(f"seeds are {list(seeds)}, but there must be one or more, each once: give, say, range(5).")
+    return seeds
+
+
+def valued(fit: Fit, data: Data) -> tuple[float, NDArray[np.floating]]:
+    """A network's R² and test predictions, or those of the training target's mean if it does worse or diverged."""
     from sklearn.metrics import r2_score
 
     mean = np.full(len(data.y_test), np.mean(data.y_train))
     floor = float(r2_score(data.y_test, mean))
-    useless = fit.diverged_at is not None or not fit.r2 >= floor
-    prediction = mean if useless else fit.prediction
-    return floor if useless else fit.r2, rms_distance(prediction, reference.prediction), fit.diverged_at is not None
+    if fit.diverged_at is None and fit.r2 >= floor:
+        return fit.r2, fit.prediction
+    return floor, mean
+
+
+def _worth(fit: Fit, reference: Fit, data: Data) -> tuple[float, float, bool]:
+    """A network's R², its distance from the reference, and whether it diverged; as `Subsets` says."""
+    r2, prediction = valued(fit, data)
+    return r2, rms_distance(prediction, reference.prediction), fit.diverged_at is not None

@@ -214,7 +214,7 @@ def _fit(
     r2 = rmse = float("nan")
     diverged_at = None
     if all(np.isfinite(array).all() for array in (prediction, *coefs, *intercepts)):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # finite, yet its square or sum may not be
             r2 = float(r2_score(data.y_test, prediction.astype(np.float64)))
             rmse = float(root_mean_squared_error(data.y_test, prediction.astype(np.float64)))
     else:

@@ -57,7 +57,7 @@ def ladder(
         recipes.append(recipes[-1].replace(**{difference.name: difference.sklearn}))
     reference = fit_reference(data, settings)
     fits = fit_keras(data, [settings] * len(recipes), recipes)
-    closes = [f"nothing yet: {start.name}", *(difference.title for difference in differences)]
+    closes = [f"nothing yet ({start.name})", *(difference.title for difference in differences)]
     changes = ["", *(f"{difference.keras} → {difference.sklearn}" for difference in differences)]
     frame = pd.DataFrame({"closes": closes, "change": changes})
     frame = frame.join(pd.DataFrame([_measures(fit, reference, data) for fit in fits]))

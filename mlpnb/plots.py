@@ -14,21 +14,25 @@ from matplotlib.figure import Figure
 from mlpnb.fit import Fit, NotFitted
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from mlpnb.grid import Grid
+    from mlpnb.stability import StabilityMap
 
 # Okabe and Ito's colours, told apart with any colour vision; the markers differ too, for a print in grey.
 _STYLE: dict[str, dict[str, Any]] = {
     "scikit-learn": {"color": "#0072B2", "marker": "o"},
     "keras": {"color": "#D55E00", "marker": "^"},
 }
+_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)))
 _PANEL_INCHES = 3.0
 _PALE = 0.15
 
 
-class GridFigure(Figure):
+class DescribedFigure(Figure):
     """A matplotlib `Figure` that shows itself in a notebook with its alt text.
 
     Attributes
@@ -77,7 +81,7 @@ class GridPicture:
         self._layout = layout_of(grid)
         n_columns = len(grid.recipes)
         width, height = _PANEL_INCHES * n_columns, _PANEL_INCHES * len(grid.fits)
-        self.figure = GridFigure(figsize=(width, height), dpi=dpi)
+        self.figure = DescribedFigure(figsize=(width, height), dpi=dpi)
         self._canvas: Any = FigureCanvasAgg(self.figure)
         axes = self.figure.subplots(len(grid.fits), n_columns, sharex=True, sharey=True, squeeze=False)
         self.figure.subplots_adjust(
@@ -208,7 +212,7 @@ class _Panel:
             artist.set_alpha(2 * _PALE if pale else 1.0)
 
 
-def plot_grid(grid: Grid) -> GridFigure:
+def plot_grid(grid: Grid) -> DescribedFigure:
     """Draw the grid: prediction against truth on the test part, a row an alpha, a column a recipe.
 
     All panels share their axes, which span the truth; a prediction beyond them is a cross at the edge, and counted.
@@ -220,10 +224,195 @@ def plot_grid(grid: Grid) -> GridFigure:
 
     Returns
     -------
-    GridFigure
+    DescribedFigure
         A matplotlib `Figure`, not known to pyplot: it shows itself in a notebook, and is saved by `savefig`.
     """
     return GridPicture(grid).figure
+
+
+def plot_ladder(table: pd.DataFrame) -> DescribedFigure:
+    """Draw the ladder: how far the predictions and the weights are from the reference's, rung by rung.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `ladder`.
+    """
+    figure = DescribedFigure(figsize=(9, 0.6 + 0.42 * len(table)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
+    rungs = np.arange(len(table))
+    style = _STYLE["keras"]
+    left.plot(table["R²"], rungs, linestyle="-", markersize=6, **style)
+    left.axvline(table.attrs["reference R²"], label=table.attrs["reference"], **_reference_line())
+    left.set(xlabel="R² on the test part", yticks=rungs, yticklabels=_rung_labels(table))
+    left.set_ylim(len(table) - 0.5, -0.5)
+    left.legend(fontsize=8, loc="best")
+    floor = np.finfo(np.float64).eps / 10
+    for column, marker, fill in (("RMS distance [SD of the target]", "^", "full"),
+                                 ("weight difference [relative]", "s", "none")):  # fmt: skip
+        values = table[column].clip(lower=floor)
+        name = column.split(" [")[0] + (" of predictions [SD]" if "RMS" in column else " [relative, the largest]")
+        right.plot(values, rungs, marker=marker, fillstyle=fill, color=style["color"], markersize=6, label=name,
+                   linestyle="-" if fill == "full" else (0, (4, 2)))  # fmt: skip
+    for rung, epoch in table["diverged at epoch"].dropna().items():
+        right.annotate(f"diverged at epoch {epoch}", (1, rung), xytext=(6, 0), textcoords="offset points",
+                       color="#A00000", weight="bold", va="center", fontsize=9)  # fmt: skip
+    right.set(xscale="log", xlabel=f"distance from {table.attrs['reference']}", xlim=(floor / 2, 10))
+    right.legend(fontsize=8, loc="lower right" if table["diverged at epoch"].notna().any() else "best")
+    for ax in (left, right):
+        ax.grid(color="0.92")
+        ax.set_axisbelow(True)
+    figure.alt = "The ladder to " + table.attrs["reference"] + ". " + "; ".join(_rungs_in_words(table)) + "."
+    return _drawn(figure)
+
+
+def plot_waterfall(table: pd.DataFrame) -> DescribedFigure:
+    """Draw the attribution: from the R² with all differences open to that with all closed, a bar a difference.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `attribute`.
+    """
+    figure = DescribedFigure(figsize=(9, 1.2 + 0.42 * len(table)), layout="constrained")
+    ax = figure.subplots()
+    closed = -table["R² share"].to_numpy()  # what closing it adds
+    ends = table.attrs["R² all open"] + np.cumsum(closed)
+    starts = ends - closed
+    n = len(table)
+    up, down = _STYLE["scikit-learn"]["color"], _STYLE["keras"]["color"]
+    bars = ax.barh(
+        np.arange(1, n + 1), closed, left=starts, height=0.6, color=np.where(closed >= 0, up, down),
+        xerr=table["R² SD"].fillna(0), error_kw={"ecolor": "0.2", "capsize": 2, "linewidth": 1},
+    )  # fmt: skip
+    for bar, share in zip(bars, closed, strict=True):
+        bar.set_hatch("" if share >= 0 else "//")
+        bar.set_edgecolor("white")
+    spread = max(np.max(np.maximum(starts, ends)) - np.min(np.minimum(starts, ends)), 1e-12)
+    for row, (share, sd, start, end) in enumerate(zip(closed, table["R² SD"], starts, ends, strict=True), start=1):
+        words = f"{_signed(share)}" + (f" ± {sd:.3f}" if np.isfinite(sd) else "")
+        ax.text(max(start, end) + 0.02 * spread + (sd if np.isfinite(sd) else 0), row, words, va="center", fontsize=8)
+    labels = [f"{table.attrs['start']}: all open", *table["difference"], f"all closed: {table.attrs['reference']}'s"]
+    first, last = table.attrs["R² all open"], table.attrs["R² all closed"]
+    for row, value in ((0, first), (n + 1, last)):
+        ax.plot([value], [row], marker="D", color="0.2", markersize=7)
+        ax.text(value + 0.02 * spread, row, f" {value:.3f}", va="center", fontsize=9, weight="bold")
+    ax.set(yticks=range(n + 2), yticklabels=labels, xlabel="R² on the test part; a bar: what closing a difference adds "
+           f"(mean ± SD over {table.attrs['seeds']} seeds)")  # fmt: skip
+    low, high = min(starts.min(), ends.min(), first, last), max(starts.max(), ends.max(), first, last)
+    ax.set_xlim(low - 0.05 * spread, high + 0.25 * spread)
+    ax.set_ylim(n + 1.5, -0.5)
+    ax.grid(axis="x", color="0.92")
+    ax.set_axisbelow(True)
+    shares = "; ".join(f"{name} {_signed(share)}" for name, share in zip(table["difference"], closed, strict=True))
+    figure.alt = (
+        f"What closing each difference adds to R², from {first:.3f} ({table.attrs['start']}) to {last:.3f} "
+        f"({table.attrs['reference']}'s recipe): {shares}."
+    )
+    return _drawn(figure)
+
+
+def plot_stability(plane: StabilityMap) -> DescribedFigure:
+    """Draw a stability map: a panel a recipe, with the measured boundaries and those the curvature lets expect.
+
+    Parameters
+    ----------
+    plane : StabilityMap
+        From `stability`.
+    """
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    from mlpnb.stability import OUTCOMES
+
+    n = len(plane.recipes)
+    figure = DescribedFigure(figsize=(1.2 + 3.9 * n, 4.6), layout="constrained")
+    axes = figure.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
+    shades = ListedColormap(["#F7F7F7", "#BDBDBD", "#6E6E6E"])
+    predicted, boundary = plane.predicted(), plane.boundary()
+    for index, (ax, recipe) in enumerate(zip(axes, plane.recipes, strict=True)):
+        ax.pcolormesh(plane.learning_rates, plane.values, plane.outcomes[index], cmap=shades, vmin=0, vmax=2,
+                      shading="nearest", rasterized=True)  # fmt: skip
+        for other, style in zip(range(n), ("-", (0, (1, 1.2))), strict=False):
+            line = _STYLE["scikit-learn" if not plane.recipes[other].differences() else "keras"]
+            ax.plot(_on_map(boundary[other], plane), plane.values, color=line["color"], linestyle=style, linewidth=2.4,
+                    label=f"measured, {plane.recipes[other].name}")  # fmt: skip
+        for end, marker, words in ((0, ">", "at the start"), (1, "<", "at the end")):
+            ax.plot(_on_map(predicted[index, :, end], plane), plane.values, linestyle="", marker=marker,
+                    markersize=4, color="black", fillstyle="none", label=f"limit by the curvature {words}")  # fmt: skip
+        ax.set(xscale="log", yscale="log", title=recipe.name, xlabel="learning rate")
+        ax.set_xlim(plane.learning_rates[0], plane.learning_rates[-1])
+        ax.set_ylim(plane.values[0], plane.values[-1])
+    axes[0].set_ylabel(f"{plane.across}" + (" (factor)" if plane.across == "target scale" else ""))
+    handles, labels = axes[0].get_legend_handles_labels()
+    handles += [Patch(facecolor=shades(shade), edgecolor="0.4") for shade in range(3)]
+    figure.legend(handles, [*labels, *OUTCOMES], loc="outside lower center", ncols=4, fontsize=8)
+    figure.alt = plane.describe()
+    return _drawn(figure)
+
+
+def plot_replay(table: pd.DataFrame, title: str = "") -> DescribedFigure:
+    """Draw a replay: the loss, the gradient's norm and the norms of kernels and biases, step by step.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `replay`.
+    title : str, optional
+        What is replayed.
+    """
+    figure = DescribedFigure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    losses = ["loss", "gradient norm"]
+    norms = [column for column in table.columns if column not in ("epoch", *losses)]
+    for ax, columns in ((left, losses), (right, norms)):
+        for index, column in enumerate(columns):
+            values = table[column].where(np.isfinite(table[column]) & (table[column] > 0))
+            ax.plot(table.index, values, label=column, color=_LINES[index % len(_LINES)], linewidth=1.8,
+                    linestyle=_DASHES[index % len(_DASHES)])  # fmt: skip
+        ax.set(yscale="log", xlabel="step")
+        ax.grid(color="0.92")
+        ax.legend(fontsize=8)
+    last = table.iloc[-1]
+    ended = "" if np.isfinite(last["loss"]) else f"; overflows at step {table.index[-1]}, in epoch {last['epoch']:.0f}"
+    figure.suptitle(f"{title}{ended}".strip("; "), fontsize=10)
+    figure.alt = (
+        f"{title} Loss and norms by step, {len(table)} steps{ended}. "
+        f"The loss goes from {table['loss'].iloc[0]:.3g} to {last['loss']:.3g}."
+    ).strip()
+    return _drawn(figure)
+
+
+def _drawn(figure: DescribedFigure) -> DescribedFigure:
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _reference_line() -> dict[str, Any]:
+    return {"color": _STYLE["scikit-learn"]["color"], "linestyle": (0, (4, 2)), "linewidth": 1.6}
+
+
+def _rung_labels(table: pd.DataFrame) -> list[str]:
+    return [f"{closes}  {change}".strip() for closes, change in zip(table["closes"], table["change"], strict=True)]
+
+
+def _rungs_in_words(table: pd.DataFrame) -> list[str]:
+    return [
+        f"{row['closes']}: diverged at epoch {row['diverged at epoch']}"
+        if np.isnan(row["R²"])
+        else f"{row['closes']}: R² {row['R²']:.3f}, weights within {row['weight difference [relative]']:.1e}"
+        for _, row in table.iterrows()
+    ]
+
+
+def _on_map(rates: Any, plane: StabilityMap) -> Any:
+    """Rates off the map are not drawn."""
+    inside = np.isfinite(rates) & (rates >= plane.learning_rates[0]) & (rates <= plane.learning_rates[-1])
+    return np.where(inside, rates, np.nan)
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−") if abs(value) >= 5e-4 else "0.000"
 
 
 def layout_of(grid: Grid) -> tuple[Any, ...]:

@@ -147,7 +147,7 @@ def test_dollar_signs_and_tags_in_names_are_plain_text(data):
 def test_many_pictures_leave_no_figure_behind(grid):
     def figures():
         gc.collect()
-        return sum(type(o).__name__ == "GridFigure" for o in gc.get_objects())
+        return sum(type(o).__name__ == "DescribedFigure" for o in gc.get_objects())
 
     before = figures()
     picture = GridPicture(grid)
