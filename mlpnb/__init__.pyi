@@ -1,12 +1,17 @@
+from .attribution import Subsets, attribute, fit_subsets
+from .climb import ladder
 from .data import Data, load_data, read_table
+from .divergence import StabilityMap, critical_learning_rate, curvature, momentum_limit, replay, stability
 from .errors import InputError
 from .explorer import Explorer, explore
 from .export import save_grid
 from .fit import Fit, NotFitted
 from .grid import Grid, fit_grid, weight_difference
-from .plots import plot_grid
+from .hypotheses import examine_hypotheses
+from .plots import plot_grid, plot_ladder, plot_replay, plot_stability, plot_waterfall
 from .recipe import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Difference, Recipe, differences_table
 from .settings import Settings
+from .switchboard import Switches, switches
 
 __version__: str
 __all__ = [
@@ -24,12 +29,29 @@ __all__ = [
     "NotFitted",
     "Recipe",
     "Settings",
+    "StabilityMap",
+    "Subsets",
+    "Switches",
+    "attribute",
+    "critical_learning_rate",
+    "curvature",
     "differences_table",
+    "examine_hypotheses",
     "explore",
     "fit_grid",
+    "fit_subsets",
+    "ladder",
     "load_data",
+    "momentum_limit",
     "plot_grid",
+    "plot_ladder",
+    "plot_replay",
+    "plot_stability",
+    "plot_waterfall",
     "read_table",
+    "replay",
     "save_grid",
+    "stability",
+    "switches",
     "weight_difference",
 ]

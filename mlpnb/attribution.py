@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlpnb.climb import open_differences, rms_distance
 from mlpnb.errors import InputError
 from mlpnb.fit import Fit, fit_keras, fit_reference
-from mlpnb.ladder import open_differences, rms_distance
 from mlpnb.recipe import KERAS_2, Difference, Recipe
 from mlpnb.settings import Settings
 

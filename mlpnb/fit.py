@@ -167,13 +167,13 @@ def fit_keras(
     ]
 
 
-def fit_reference(data: Data, settings: Settings) -> Fit:
+def fit_reference(data: Data, settings: Settings, watch: Watch | None = None) -> Fit:
     """Train what others are measured against: scikit-learn's network.
 
     `MLPRegressor` itself, or Keras by scikit-learn's recipe (`MATCHED`) where scikit-learn lacks the activation.
     """
-    fit = fit_sklearn(data, settings, SKLEARN)
-    return fit if isinstance(fit, Fit) else fit_keras(data, [settings], [MATCHED])[0]
+    fit = fit_sklearn(data, settings, SKLEARN, watch)
+    return fit if isinstance(fit, Fit) else fit_keras(data, [settings], [MATCHED], watch)[0]
 
 
 def load_training() -> ModuleType:

@@ -11,10 +11,10 @@ import numpy as np
 
 from mlpnb.attribution import checked_seeds, valued
 from mlpnb.data import Data
+from mlpnb.divergence import replay, scale_target
 from mlpnb.fit import Fit, fit_keras, fit_sklearn
 from mlpnb.recipe import KERAS_2, SKLEARN, Recipe
 from mlpnb.settings import Settings
-from mlpnb.stability import replay, scale_target
 
 if TYPE_CHECKING:
     import pandas as pd

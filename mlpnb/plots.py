@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
+    from mlpnb.climb import Climb
+    from mlpnb.data import Data
+    from mlpnb.divergence import StabilityMap
     from mlpnb.grid import Grid
-    from mlpnb.stability import StabilityMap
 
 # Okabe and Ito's colours, told apart with any colour vision; the markers differ too, for a print in grey.
 _STYLE: dict[str, dict[str, Any]] = {
@@ -92,7 +94,7 @@ class GridPicture:
             wspace=0.06,
             hspace=0.08,
         )
-        self._limits = _limits(grid)
+        self._limits = _limits(grid.data)
         self._draw_fixed(axes, grid)
         self._panels = [
             [_Panel(ax, recipe.library) for ax, recipe in zip(row, grid.recipes, strict=True)] for row in axes
@@ -238,32 +240,70 @@ def plot_ladder(table: pd.DataFrame) -> DescribedFigure:
     table : DataFrame
         From `ladder`.
     """
-    figure = DescribedFigure(figsize=(9, 0.6 + 0.42 * len(table)), layout="constrained")
+    figure = DescribedFigure(figsize=(9, 0.8 + 0.42 * len(table)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
     rungs = np.arange(len(table))
-    style = _STYLE["keras"]
-    left.plot(table["R²"], rungs, linestyle="-", markersize=6, **style)
-    left.axvline(table.attrs["reference R²"], label=table.attrs["reference"], **_reference_line())
-    left.set(xlabel="R² on the test part", yticks=rungs, yticklabels=_rung_labels(table))
-    left.set_ylim(len(table) - 0.5, -0.5)
+    left.plot(table["R²"], rungs, linestyle="-", markersize=6, **_STYLE["keras"])
+    left.axvline(table.attrs["reference R²"], color=_STYLE["scikit-learn"]["color"], linestyle=(0, (4, 2)),
+                 linewidth=1.6, label=table.attrs["reference"])  # fmt: skip
+    left.set(xlabel="R² on the test part")
     left.legend(fontsize=8, loc="best")
-    floor = np.finfo(np.float64).eps / 10
-    for column, marker, fill in (("RMS distance [SD of the target]", "^", "full"),
-                                 ("weight difference [relative]", "s", "none")):  # fmt: skip
-        values = table[column].clip(lower=floor)
-        name = column.split(" [")[0] + (" of predictions [SD]" if "RMS" in column else " [relative, the largest]")
-        right.plot(values, rungs, marker=marker, fillstyle=fill, color=style["color"], markersize=6, label=name,
-                   linestyle="-" if fill == "full" else (0, (4, 2)))  # fmt: skip
-    for rung, epoch in table["diverged at epoch"].dropna().items():
-        right.annotate(f"diverged at epoch {epoch}", (1, rung), xytext=(6, 0), textcoords="offset points",
-                       color="#A00000", weight="bold", va="center", fontsize=9)  # fmt: skip
-    right.set(xscale="log", xlabel=f"distance from {table.attrs['reference']}", xlim=(floor / 2, 10))
-    right.legend(fontsize=8, loc="lower right" if table["diverged at epoch"].notna().any() else "best")
-    for ax in (left, right):
-        ax.grid(color="0.92")
-        ax.set_axisbelow(True)
-    figure.alt = "The ladder to " + table.attrs["reference"] + ". " + "; ".join(_rungs_in_words(table)) + "."
+    left.grid(color="0.92")
+    _draw_distances(right, table)
+    left.set(yticks=rungs, yticklabels=_rung_labels(table), ylim=(len(table) - 0.5, -0.5))
+    figure.alt = f"The ladder to {table.attrs['reference']}. " + "; ".join(_rungs_in_words(table)) + "."
     return _drawn(figure)
+
+
+def plot_climb(data: Data, climb: Climb) -> DescribedFigure:
+    """Draw the reference's panel, that of the ladder's first rung, and the ladder's distances below them.
+
+    Parameters
+    ----------
+    data : Data
+    climb : Climb
+        From `mlpnb.climb.climb`.
+    """
+    n = len(climb.table)
+    width, height, below = 9.0, 4.6 + 0.3 * n, 0.5 + 0.3 * n
+    figure = DescribedFigure(figsize=(width, height))
+
+    def place(left: float, bottom: float, wide: float, high: float) -> Axes:
+        """Axes at a place given in inches, since the panels are square and the ladder has long labels."""
+        return figure.add_axes((left / width, bottom / height, wide / width, high / height))
+
+    limits = _limits(data)
+    for left, fit in ((1.2, climb.reference), (5.4, climb.fits[0])):
+        ax = place(left, below + 0.65, 3.0, 3.0)
+        ax.plot(limits, limits, color="0.3", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        ax.set(xlim=limits, ylim=limits, title=fit.recipe.name, ylabel="prediction")
+        ax.set_xlabel(f"truth: {data.target_name}", parse_math=False)
+        ax.grid(color="0.92", zorder=0)
+        _Panel(ax, fit.recipe.library).show(fit, data.y_test, limits, pale=False)
+    ax = place(2.9, 0.5, width - 3.1, below - 0.5)
+    _draw_distances(ax, climb.table)
+    ax.set(yticks=range(n), yticklabels=_rung_labels(climb.table), ylim=(n - 0.5, -0.5))
+    figure.alt = f"The ladder to {climb.table.attrs['reference']}. " + "; ".join(_rungs_in_words(climb.table)) + "."
+    return _drawn(figure)
+
+
+def _draw_distances(ax: Axes, table: pd.DataFrame) -> None:
+    """How far predictions and weights are from the reference's, a row a rung, on a logarithmic axis."""
+    rungs = np.arange(len(table))
+    floor = np.finfo(np.float64).eps / 10
+    color = _STYLE["keras"]["color"]
+    ax.plot(table["RMS distance [SD of the target]"].clip(lower=floor), rungs, marker="^", color=color, markersize=6,
+            label="RMS distance of the predictions [SD of the target]")  # fmt: skip
+    ax.plot(table["weight difference [relative]"].clip(lower=floor), rungs, marker="s", fillstyle="none", color=color,
+            markersize=6, linestyle=(0, (4, 2)), label="largest weight difference [relative]")  # fmt: skip
+    diverged = table["diverged at epoch"]
+    for rung in np.flatnonzero(diverged.notna()):
+        words = f"diverged at epoch {diverged.iloc[rung]}"
+        ax.text(0.5, float(rung), words, color="#A00000", weight="bold", fontsize=9, va="center", ha="right")
+    ax.set(xscale="log", xlabel=f"distance from {table.attrs['reference']}", xlim=(floor / 2, 10))
+    ax.grid(color="0.92")
+    ax.set_axisbelow(True)
+    ax.legend(fontsize=8, loc="lower right" if np.isnan(table["R²"].iloc[0]) else "upper left")
 
 
 def plot_waterfall(table: pd.DataFrame) -> DescribedFigure:
@@ -323,7 +363,7 @@ def plot_stability(plane: StabilityMap) -> DescribedFigure:
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    from mlpnb.stability import OUTCOMES
+    from mlpnb.divergence import OUTCOMES
 
     n = len(plane.recipes)
     figure = DescribedFigure(figsize=(1.2 + 3.9 * n, 4.6), layout="constrained")
@@ -388,10 +428,6 @@ def _drawn(figure: DescribedFigure) -> DescribedFigure:
     return figure
 
 
-def _reference_line() -> dict[str, Any]:
-    return {"color": _STYLE["scikit-learn"]["color"], "linestyle": (0, (4, 2)), "linewidth": 1.6}
-
-
 def _rung_labels(table: pd.DataFrame) -> list[str]:
     return [f"{closes}  {change}".strip() for closes, change in zip(table["closes"], table["change"], strict=True)]
 
@@ -425,9 +461,9 @@ def layout_of(grid: Grid) -> tuple[Any, ...]:
     )
 
 
-def _limits(grid: Grid) -> tuple[float, float]:
+def _limits(data: Data) -> tuple[float, float]:
     """Both axes' range: the truth's, with a margin. Predictions don't count, since they may be anywhere."""
-    low, high = float(np.min(grid.data.y_test)), float(np.max(grid.data.y_test))
+    low, high = float(np.min(data.y_test)), float(np.max(data.y_test))
     margin = 0.08 * (high - low) or max(abs(low), 1.0)
     return low - margin, high + margin
 

@@ -143,7 +143,7 @@ def train(
         for first in range(0, len(distinct), CELLS_A_PROGRAM):
             chunk = distinct[first : first + CELLS_A_PROGRAM]
             # Beyond a grid's few, whole powers of two, so that few programs are compiled; the last cell fills up.
-            n_cells = len(chunk) if len(chunk) <= 16 else 1 << (len(chunk) - 1).bit_length()
+            n_cells = len(chunk) if len(chunk) <= 4 else 1 << (len(chunk) - 1).bit_length()
             with _running:
                 trained = _program(shape, n_cells).run(data, chunk + [chunk[-1]] * (n_cells - len(chunk)), watch)
             for cell, result in zip(chunk, trained, strict=False):

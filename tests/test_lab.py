@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -41,27 +42,33 @@ def test_the_command_starts_jupyterlab_in_the_folder_and_ends_it_on_ctrl_c(tmp_p
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    lab = subprocess.Popen(
-        [sys.executable, "-m", "mlpnb", "lab", "--dir", "mine", "--no-browser", f"--port={port}", "--allow-root"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "mlpnb", "lab", "--dir", "mine", "--no-browser", f"--port={port}", "--allow-root"]
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        lab = subprocess.Popen(command, cwd=tmp_path, stdout=file, stderr=file, start_new_session=True)
     try:
-        said = []
-        for line in lab.stdout:
-            said.append(line)
-            if url := re.search(rf"http://127\.0\.0\.1:{port}/lab\?token=(\w+)", line):
+        url = f"http://127.0.0.1:{port}/api/contents"
+        for _ in range(600):
+            time.sleep(0.1)
+            token = re.search(r"token=(\w+)", log.read_text())
+            if token and reachable(port):
                 break
-        else:
-            pytest.fail("".join(said))
-        contents = f"http://127.0.0.1:{port}/api/contents?token={url[1]}"
-        with urllib.request.urlopen(contents, timeout=30) as answer:
+        with urllib.request.urlopen(f"{url}?token={token[1]}", timeout=30) as answer:
             names = [entry["name"] for entry in json.load(answer)["content"]]
         assert "01_the_question.ipynb" in names
-        assert said[0].startswith(f"Notebooks in {tmp_path / 'mine'}: ")
-        with pytest.raises(urllib.error.HTTPError, match="403"):  # nobody without the token
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents", timeout=30)
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:  # nobody without the token
+            urllib.request.urlopen(url, timeout=30)
+        refused.value.close()
         os.killpg(lab.pid, signal.SIGINT)  # as a terminal does
-        rest = lab.communicate(timeout=60)[0]
+        lab.wait(60)
     finally:
         lab.kill()
-    assert "Traceback" not in rest
+        lab.wait()
+    said = log.read_text()
+    assert said.startswith(f"Notebooks in {tmp_path / 'mine'}: ")
+    assert "Traceback" not in said
+
+
+def reachable(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlpnb.errors import InputError, require_choice
-from mlpnb.fit import Fit, fit_keras, fit_reference
+from mlpnb.fit import Fit, Watch, fit_keras, fit_reference
 from mlpnb.grid import weight_difference
 from mlpnb.recipe import DIFFERENCES, KERAS_2, Difference, Recipe
 from mlpnb.settings import Settings
@@ -48,22 +49,47 @@ def ladder(
     InputError
         If a difference is unknown, closed already, or named twice, or what `fit_grid` raises.
     """
+    settings = settings or Settings()
+    return climb(data, settings, start, open_differences(start, settings, close)).table
+
+
+@dataclass(frozen=True, eq=False)
+class Climb:
+    """A ladder with its fits.
+
+    Attributes
+    ----------
+    reference : Fit
+        scikit-learn's.
+    fits : tuple of Fit
+        One a rung.
+    table : DataFrame
+        As `ladder` returns it.
+    """
+
+    reference: Fit
+    fits: tuple[Fit, ...]
+    table: pd.DataFrame
+
+
+def climb(
+    data: Data, settings: Settings, start: Recipe, differences: Sequence[Difference], watch: Watch | None = None
+) -> Climb:
+    """Fit the rungs of a ladder that closes `differences`, which may be none, in their order."""
     import pandas as pd
 
-    settings = settings or Settings()
-    differences = open_differences(start, settings, close)
     recipes = [start]
     for difference in differences:
         recipes.append(recipes[-1].replace(**{difference.name: difference.sklearn}))
-    reference = fit_reference(data, settings)
-    fits = fit_keras(data, [settings] * len(recipes), recipes)
+    reference = fit_reference(data, settings, watch)
+    fits = fit_keras(data, [settings] * len(recipes), recipes, watch)
     closes = [f"nothing yet ({start.name})", *(difference.title for difference in differences)]
     changes = ["", *(f"{difference.keras} → {difference.sklearn}" for difference in differences)]
     frame = pd.DataFrame({"closes": closes, "change": changes})
     frame = frame.join(pd.DataFrame([_measures(fit, reference, data) for fit in fits]))
     frame = frame.rename_axis("rung").astype({"diverged at epoch": "Int64"})
     frame.attrs = {"reference": reference.recipe.name, "reference R²": reference.r2}
-    return frame
+    return Climb(reference, tuple(fits), frame)
 
 
 def open_differences(recipe: Recipe, settings: Settings, names: Sequence[str] | None) -> tuple[Difference, ...]:
