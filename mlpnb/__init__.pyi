@@ -1,10 +1,19 @@
 from .attribution import Subsets, attribute, fit_subsets
-from .climb import ladder
+from .climb import ladder, variants
 from .data import Data, load_data, read_table
-from .divergence import StabilityMap, critical_learning_rate, curvature, momentum_limit, replay, stability
+from .divergence import (
+    StabilityMap,
+    critical_learning_rate,
+    curvature,
+    linear_boundaries,
+    momentum_limit,
+    remedies,
+    replay,
+    stability,
+)
 from .errors import InputError
 from .explorer import Explorer, explore
-from .export import save_grid
+from .export import save_grid, save_results
 from .fit import Fit, NotFitted
 from .grid import Grid, fit_grid, weight_difference
 from .hypotheses import examine_hypotheses
@@ -41,6 +50,7 @@ __all__ = [
     "fit_grid",
     "fit_subsets",
     "ladder",
+    "linear_boundaries",
     "load_data",
     "momentum_limit",
     "plot_grid",
@@ -49,9 +59,12 @@ __all__ = [
     "plot_stability",
     "plot_waterfall",
     "read_table",
+    "remedies",
     "replay",
     "save_grid",
+    "save_results",
     "stability",
     "switches",
+    "variants",
     "weight_difference",
 ]

@@ -121,6 +121,31 @@ class Subsets:
         frame = pd.DataFrame(rows, columns=["one", "other", "R² interaction", "R² SD", "matters"])
         return frame.sort_values("R² interaction", key=np.abs, ascending=False, ignore_index=True)
 
+    def remarks(self) -> str:
+        """What the shares say, as Markdown with the figures in it."""
+        shares, pairs = self.shares(), self.interactions()
+        facts = shares.attrs
+        lines = [
+            f"- With all differences open ({self.start.name}), R² is {facts['R² all open']:.3f}; with all closed, "
+            f"{facts['R² all closed']:.3f}: a gap of {-facts['R² gap']:+.3f}, averaged over {facts['seeds']} seeds."
+        ]
+        if facts["R² gap"]:
+            for _, row in shares.head(3).iterrows():
+                adds, part = -row["R² share"], row["R² share [%]"]
+                lines.append(f"- Closing *{row['difference']}* adds {adds:+.3f}, or {part:.0f} % of the gap.")
+            rest = shares["R² share [%]"].iloc[3:]
+            if len(rest):
+                lines.append(f"- Each of the others is {rest.abs().max():.2g} % of it or less.")
+        for _, row in pairs[pairs["matters"]].head(3).iterrows():
+            lines.append(
+                f"- *{row['one']}* and *{row['other']}* do not add up: both open give {row['R² interaction']:+.3f} "
+                "beyond what each gives alone."
+            )
+        n = int(self.diverged.sum())
+        if n:
+            lines.append(f"- {n} of {self.diverged.size} networks diverged, and are valued as the target's mean.")
+        return "\n".join("- " + line[2:].replace(" -", " −") for line in lines)
+
 
 def fit_subsets(
     data: Data,

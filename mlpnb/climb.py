@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlpnb.errors import InputError, require_choice
 from mlpnb.fit import Fit, Watch, fit_keras, fit_reference
 from mlpnb.grid import weight_difference
-from mlpnb.recipe import DIFFERENCES, KERAS_2, Difference, Recipe
+from mlpnb.recipe import DIFFERENCES, KERAS_2, MATCHED, Difference, Recipe
 from mlpnb.settings import Settings
 
 if TYPE_CHECKING:
@@ -139,3 +139,52 @@ def _measures(fit: Fit, reference: Fit, data: Data) -> dict[str, float | int | N
         "weight difference [relative]": difference,
         "diverged at epoch": fit.diverged_at,
     }
+
+
+def variants(data: Data, settings: Settings | None = None, start: Recipe = KERAS_2) -> pd.DataFrame:
+    """The two ends of the ladder for settings beyond the question's: other momentum, batches and Adam.
+
+    Parameters
+    ----------
+    data : Data
+    settings : Settings, optional
+        What the variants change; the question's, if left out.
+    start : Recipe, default=KERAS_2
+
+    Returns
+    -------
+    DataFrame
+        A row a variant: R² of the reference, of `start` and of Keras with every difference closed (`MATCHED`), and
+        that one's largest weight difference from the reference.
+    """
+    import pandas as pd
+
+    settings = settings or Settings()
+    n_rows = len(data.y_train)
+    changes: dict[str, dict[str, Any]] = {
+        "as set": {},
+        "momentum without Nesterov": {"nesterovs_momentum": False},
+        "no momentum": {"momentum": 0.0},
+        "batches of 32, Keras's default": {"batch_size": min(32, n_rows)},
+        "one batch": {"batch_size": n_rows},
+        "two batches and a last one of a row or two": {"batch_size": max(1, (n_rows - 1) // 2)},
+        "Adam": {"solver": "adam"},
+        "Adam, ten times the rate": {"solver": "adam", "learning_rate_init": 10 * settings.learning_rate_init},
+    }
+    rows = []
+    for name, change in changes.items():
+        changed = settings.replace(**change)
+        reference = fit_reference(data, changed)
+        keras, matched = fit_keras(data, [changed] * 2, [start, MATCHED])
+        rows.append(
+            {
+                "variant": name,
+                f"R² {reference.recipe.name}": reference.r2,
+                f"R² {start.name}": keras.r2,
+                f"R² {MATCHED.name}": matched.r2,
+                "weight difference, matched [relative]": _measures(matched, reference, data)[
+                    "weight difference [relative]"
+                ],
+            }
+        )
+    return pd.DataFrame(rows)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from mlpnb.attribution import checked_seeds
 from mlpnb.data import Data
 from mlpnb.errors import InputError, require_choice
 from mlpnb.fit import SKLEARN_ACTIVATIONS, Fit, NotFitted, fit_keras, fit_sklearn, load_training
@@ -358,6 +359,99 @@ def _trains(
         fits = [fit_sklearn(data, one, recipe, n_iter_no_change=one.max_iter) for one in along]
     curves = [fit.loss_curve for fit in fits if isinstance(fit, Fit)]
     return [bool(np.isfinite(curve[-1]) and curve[-1] <= curve[len(curve) // 2] * (1 + _FLAT)) for curve in curves]
+
+
+def linear_boundaries(
+    data: Data, momenta: Sequence[tuple[float, bool]] = ((0.9, True), (0.9, False), (0.0, False))
+) -> pd.DataFrame:
+    """The linear model's boundaries, predicted and measured: no hidden layer, one batch, no penalty, 1000 epochs.
+
+    Parameters
+    ----------
+    data : Data
+    momenta : sequence of (float, bool), optional
+        Pairs of a momentum and whether it is Nesterov's.
+
+    Returns
+    -------
+    DataFrame
+        A row a momentum: the learning rate that `momentum_limit` over the largest eigenvalue of the Hessian of the
+        data term predicts for scikit-learn, those measured on `MLPRegressor` and on the question's Keras, and both
+        over the predicted one.
+    """
+    import pandas as pd
+
+    rows = []
+    for momentum, nesterov in momenta:
+        settings = Settings(
+            hidden_layer_sizes=(), activation="identity", batch_size=len(data.y_train), alpha=0.0, momentum=momentum,
+            nesterovs_momentum=nesterov, max_iter=1000, dtype="float64",
+        )  # fmt: skip
+        predicted = momentum_limit(momentum, nesterov=nesterov) / start_curvature(data, settings, MATCHED)
+        sklearn, keras = (
+            critical_learning_rate(data, settings, recipe, low=predicted / 4, high=4 * predicted)
+            for recipe in (SKLEARN, KERAS_2)
+        )
+        rows.append(
+            {
+                "momentum": f"{momentum:g}, Nesterov's" if nesterov else f"{momentum:g}",
+                "predicted learning rate": predicted,
+                "MLPRegressor, measured": sklearn,
+                "Keras, measured": keras,
+                "MLPRegressor / predicted": sklearn / predicted,
+                "Keras / predicted": keras / predicted,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def remedies(data: Data, settings: Settings, *, seeds: Sequence[int] = tuple(range(20))) -> pd.DataFrame:
+    """What keeps Keras 2 from diverging: each remedy by itself, over several seeds.
+
+    Parameters
+    ----------
+    data : Data
+    settings : Settings
+        Seeds are replaced by `seeds`.
+    seeds : sequence of int, default=range(20)
+
+    Returns
+    -------
+    DataFrame
+        A row a remedy: how many of the networks diverge, and the mean R² of those that do not (NaN if none).
+
+    Raises
+    ------
+    InputError
+        If there is no seed, or one is named twice.
+    """
+    import pandas as pd
+
+    along = [settings.replace(random_state=seed) for seed in checked_seeds(seeds)]
+    halved = [one.replace(learning_rate_init=one.learning_rate_init / 2) for one in along]
+    scaled = scale_target(data, 1 / float(np.std(data.y_train)))
+    per_row, half = KERAS_2.replace(penalty_scale="per row"), KERAS_2.replace(data_term="half")
+    cases = {
+        "Keras 2, as asked": (data, along, KERAS_2),
+        "half the learning rate": (data, halved, KERAS_2),
+        "the target in its standard deviations": (scaled, along, KERAS_2),
+        "the penalty divided by the rows of the batch": (data, along, per_row),
+        "half the mean squared error": (data, along, half),
+        "every difference closed": (data, along, MATCHED),
+    }
+    rows = []
+    for name, (place, runs, recipe) in cases.items():
+        fits = fit_keras(place, runs, [recipe] * len(runs))
+        scores = [fit.r2 for fit in fits if fit.diverged_at is None]
+        rows.append(
+            {
+                "remedy": name,
+                "diverged [networks]": len(fits) - len(scores),
+                "of [networks]": len(fits),
+                "R² of the others": float(np.mean(scores)) if scores else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def scale_target(data: Data, factor: float) -> Data:

@@ -1,21 +1,24 @@
-"""Files that carry a grid away: its figure, its numbers, its settings."""
+"""Files that carry results away: figures, numbers, settings."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpnb.errors import InputError
+from mlpnb.plots import DescribedFigure, plot_grid
 from mlpnb.recipe import MATCHED
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mlpnb.grid import Grid
 
 
 def grid_files(grid: Grid) -> dict[str, bytes]:
     """The grid as files, content by name: figure (PNG, SVG), scores and predictions (CSV), settings (JSON)."""
-    from mlpnb.plots import plot_grid
     from mlpnb.state import State
 
     figure = plot_grid(grid)
@@ -47,8 +50,39 @@ def save_grid(grid: Grid, folder: str | Path) -> list[Path]:
     InputError
         If `folder` cannot be written to.
     """
+    return _save(grid_files(grid), folder)
+
+
+def save_results(results: Mapping[str, DescribedFigure | pd.DataFrame], folder: str | Path) -> list[Path]:
+    """Write figures (PNG and SVG) and tables (CSV) into `folder`; nothing before all of it is there.
+
+    Parameters
+    ----------
+    results : mapping
+        A figure or a table by the name that its files are to have.
+    folder : str or Path
+        Made if it is not there.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        If `folder` cannot be written to.
+    """
+    files: dict[str, bytes] = {}
+    for name, result in results.items():
+        if isinstance(result, DescribedFigure):
+            files |= {f"{name}.png": result.png(), f"{name}.svg": result.svg()}
+        else:
+            files[f"{name}.csv"] = result.to_csv(index=result.index.name is not None).encode()
+    return _save(files, folder)
+
+
+def _save(files: Mapping[str, bytes], folder: str | Path) -> list[Path]:
     folder = writable_folder(folder)
-    files = grid_files(grid)
     try:
         # Made beside the final files, so that moving them there is one step of the file system.
         with tempfile.TemporaryDirectory(prefix=".mlpnb-", dir=folder) as work:
