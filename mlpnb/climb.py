@@ -98,7 +98,7 @@ def open_differences(recipe: Recipe, settings: Settings, names: Sequence[str] | 
     Raises
     ------
     InputError
-        If a name is unknown, named twice, or a difference that `recipe` has closed already.
+        If a name is unknown, named twice, or a difference that `recipe` has closed already or `solver` does not know.
     """
     departs = recipe.differences(settings.solver)
     if recipe.library == "scikit-learn" or not departs:
@@ -114,7 +114,8 @@ def open_differences(recipe: Recipe, settings: Settings, names: Sequence[str] | 
         if name not in {difference.name for difference in departs}:
             open_names = ", ".join(difference.name for difference in departs)
             raise InputError(
-                f"difference {name!r} is closed already in {recipe.name!r}: choose from those open, {open_names}."
+                f"difference {name!r} is not open in {recipe.name!r} for solver {settings.solver!r}: choose from those "
+                f"open, {open_names}."
             )
     if not names or len(set(names)) < len(names):
         raise InputError(f"differences are {names}, but there must be one or more, each once: leave out the others.")

@@ -251,7 +251,7 @@ def plot_ladder(table: pd.DataFrame) -> DescribedFigure:
     left.grid(color="0.92")
     _draw_distances(right, table)
     left.set(yticks=rungs, yticklabels=_rung_labels(table), ylim=(len(table) - 0.5, -0.5))
-    figure.alt = f"The ladder to {table.attrs['reference']}. " + "; ".join(_rungs_in_words(table)) + "."
+    figure.alt = _ladder_in_words(table)
     return _drawn(figure)
 
 
@@ -283,7 +283,7 @@ def plot_climb(data: Data, climb: Climb) -> DescribedFigure:
     ax = place(2.9, 0.5, width - 3.1, below - 0.5)
     _draw_distances(ax, climb.table)
     ax.set(yticks=range(n), yticklabels=_rung_labels(climb.table), ylim=(n - 0.5, -0.5))
-    figure.alt = f"The ladder to {climb.table.attrs['reference']}. " + "; ".join(_rungs_in_words(climb.table)) + "."
+    figure.alt = _ladder_in_words(climb.table)
     return _drawn(figure)
 
 
@@ -432,13 +432,18 @@ def _rung_labels(table: pd.DataFrame) -> list[str]:
     return [f"{closes}  {change}".strip() for closes, change in zip(table["closes"], table["change"], strict=True)]
 
 
-def _rungs_in_words(table: pd.DataFrame) -> list[str]:
-    return [
-        f"{row['closes']}: diverged at epoch {row['diverged at epoch']}"
-        if np.isnan(row["R²"])
-        else f"{row['closes']}: R² {row['R²']:.3f}, weights within {row['weight difference [relative]']:.1e}"
-        for _, row in table.iterrows()
-    ]
+def _ladder_in_words(table: pd.DataFrame) -> str:
+    """The ladder's alt text: its reference, and every rung."""
+    rungs = []
+    for _, row in table.iterrows():
+        outcome = f"R² {_number(row['R²'])}"
+        if np.isnan(row["R²"]):
+            outcome = f"diverged at epoch {row['diverged at epoch']}"
+        elif np.isfinite(row["weight difference [relative]"]):
+            outcome += f", weights within {row['weight difference [relative]']:.1e}"
+        rungs.append(f"{row['closes']}: {outcome}")
+    reference = table.attrs["reference"] + (", which diverged" if np.isnan(table.attrs["reference R²"]) else "")
+    return f"The ladder to {reference}. " + "; ".join(rungs) + "."
 
 
 def _on_map(rates: Any, plane: StabilityMap) -> Any:
