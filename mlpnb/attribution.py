@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import factorial
@@ -268,10 +268,10 @@ def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     InputError
         If they are not.
     """
-    seeds = tuple(seeds)
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"seeds are {list(seeds)}, but there must be one or more, each once: give, say, range(5).")
-    return seeds
+    along = tuple(seeds) if isinstance(seeds, Iterable) else ()
+    if not along or len(set(along)) < len(along):
+        raise InputError(f"seeds are {seeds!r}, but there must be one or more, each once: give, say, range(5).")
+    return along
 
 
 def valued(fit: Fit, data: Data) -> tuple[float, NDArray[np.floating]]:
