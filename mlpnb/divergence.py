@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TRAINS, GROWS, DIVERGES = 0, 1, 2
 OUTCOMES = ("trains", "ends above its start", "diverges")
 _FLAT = 1e-6  # a loss at rest still moves by its rounding
+_FINEST = 1e-12  # a boundary can't be narrowed down beyond rounding
 _ROUND = 16  # learning rates tried at once when a boundary is narrowed down
 
 
@@ -69,7 +70,12 @@ class StabilityMap:
         return np.where(~unstable.any(axis=2), np.inf, np.where(first == 0, 0.0, between))
 
     def predicted(self) -> NDArray[np.float64]:
-        """The stability limit of the momentum over each of `curvatures`: a learning rate, in the same shape."""
+        """The stability limit of the momentum over each of `curvatures`: a learning rate, in the same shape.
+
+        NaN for Adam, of which the limit says nothing.
+        """
+        if self.settings.solver != "sgd":
+            return np.full_like(self.curvatures, np.nan)
         with np.errstate(divide="ignore"):
             limit = momentum_limit(self.settings.momentum, nesterov=self.settings.nesterovs_momentum)
             return np.asarray(limit / np.maximum(self.curvatures, 0))
@@ -92,8 +98,10 @@ class StabilityMap:
     def factor(self) -> tuple[float, float, float]:
         """How much larger the first recipe's boundary is than the second's: median, least and most over the rows.
 
-        Rows in which either has no boundary on the map don't count; NaN if none is left.
+        Rows in which either has no boundary on the map don't count; NaN if none is left, or there is no second.
         """
+        if len(self.recipes) < 2:
+            return float("nan"), float("nan"), float("nan")
         one, other = self.boundary()[:2]
         on_map = np.isfinite(one) & np.isfinite(other) & (one > 0) & (other > 0)
         ratios = one[on_map] / other[on_map]
@@ -123,11 +131,7 @@ class StabilityMap:
         """
         import pandas as pd
 
-        if self.settings.activation not in SKLEARN_ACTIVATIONS:
-            raise InputError(
-                f"activation {self.settings.activation!r} is not one of scikit-learn's, so MLPRegressor can't confirm "
-                f"the map: choose one of {', '.join(SKLEARN_ACTIVATIONS)}."
-            )
+        _require_sklearn_activation(self.settings)
         matched = [index for index, recipe in enumerate(self.recipes) if not recipe.differences(self.settings.solver)]
         if not matched:
             raise InputError("no recipe of this map is scikit-learn's, so there is nothing to confirm: add MATCHED.")
@@ -157,10 +161,21 @@ class StabilityMap:
             )
         return pd.DataFrame(rows)
 
+    def confirmation(self, n: int = 30, seed: int = 0) -> str:
+        """What `confirm` finds, in a sentence, or why it can't."""
+        try:
+            table = self.confirm(n, seed)
+        except InputError as error:
+            return f"Nothing to confirm: {error}"
+        return (
+            f"{table['agree'].sum()} of {len(table)} points end as the map says; {table['next to the boundary'].sum()} "
+            f"of them lie next to the boundary, {(table['by MLPRegressor'] != OUTCOMES[TRAINS]).sum()} do not train."
+        )
+
     def describe(self) -> str:
         """The map in words: the alt text of its picture."""
         names = " and ".join(recipe.name for recipe in self.recipes)
-        median, least, most = self.factor() if len(self.recipes) > 1 else (float("nan"),) * 3
+        median, least, most = self.factor()
         words = (
             f"Where training is stable and where it diverges on {self.data.name}, {self.settings.activation}, over "
             f"learning rates from {self.learning_rates[0]:g} to {self.learning_rates[-1]:g} and {self.across} from "
@@ -218,7 +233,8 @@ def stability(
     ------
     InputError
         If an axis has fewer than two values, is not ascending, or has values that are not above 0; if both axes'
-        alternatives are given; or if a recipe is `MLPRegressor` itself (see `StabilityMap.confirm`).
+        alternatives are given; or if a recipe is `MLPRegressor` itself (see `StabilityMap.confirm`) or two have one
+        name.
     """
     from tqdm.auto import tqdm
 
@@ -232,10 +248,11 @@ def stability(
     else:
         values = _axis("alphas", alphas)
     recipes = tuple(recipes)
-    if not recipes or any(recipe.library != "keras" for recipe in recipes):
+    names = {recipe.name for recipe in recipes if recipe.library == "keras"}
+    if not recipes or len(names) < len(recipes):
         raise InputError(
-            f"recipes are {[recipe.name for recipe in recipes]}, but a map needs one or more that Keras trains: give "
-            "MATCHED for scikit-learn's own, and confirm it by MLPRegressor with StabilityMap.confirm."
+            f"recipes are {[recipe.name for recipe in recipes]}, but a map needs one or more that Keras trains, each "
+            "with a name of its own: give MATCHED for scikit-learn's, and confirm it by StabilityMap.confirm."
         )
     outcomes = np.zeros((len(recipes), len(values), len(rates)), int)
     curvatures = np.full((len(recipes), len(values), 2), np.nan)
@@ -331,8 +348,12 @@ def critical_learning_rate(
     Raises
     ------
     InputError
-        If training is not stable at `low`, or is at `high`.
+        If training is not stable at `low`, or is at `high`, or scikit-learn lacks the activation.
     """
+    if not rtol >= _FINEST:
+        raise InputError(f"rtol is {rtol!r}, but it must be {_FINEST:g} or more: give, say, 1e-3.")
+    if recipe.library == "scikit-learn":
+        _require_sklearn_activation(settings)
     tries = _ROUND if recipe.library == "keras" else 1
     for rate, wanted in ((low, True), (high, False)):
         if _trains(data, settings, recipe, [rate])[0] is not wanted:
@@ -501,18 +522,31 @@ def _seen(step: Any) -> dict[str, float]:
     return seen
 
 
+def _require_sklearn_activation(settings: Settings) -> None:
+    if settings.activation not in SKLEARN_ACTIVATIONS:
+        raise InputError(
+            f"activation {settings.activation!r} is not one of scikit-learn's, so MLPRegressor can't train with it: "
+            f"choose one of {', '.join(SKLEARN_ACTIVATIONS)}."
+        )
+
+
 def _axis(name: str, values: Sequence[float] | NDArray[np.floating]) -> NDArray[np.float64]:
     try:
-        axis = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+        axis = np.asarray(values)
+    except ValueError:  # ragged
         axis = np.empty(0)
     good = (
-        axis.ndim == 1 and len(axis) > 1 and np.isfinite(axis).all() and (axis > 0).all() and (np.diff(axis) > 0).all()
+        axis.dtype.kind in "iuf"
+        and axis.ndim == 1
+        and len(axis) > 1
+        and np.isfinite(axis).all()
+        and (axis > 0).all()
+        and (np.diff(axis) > 0).all()
     )
     if not good:
-        shown = np.array2string(np.asarray(values), threshold=6) if np.ndim(values) else repr(values)
+        shown = np.array2string(axis, threshold=6) if axis.size else repr(values)
         raise InputError(
             f"{name} is {shown}, but it must be two or more finite numbers above 0, ascending: give, say, "
             "numpy.geomspace(1e-4, 1, 40)."
         )
-    return axis
+    return axis.astype(np.float64)
