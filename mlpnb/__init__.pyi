@@ -3,8 +3,10 @@ from .climb import ladder, variants
 from .data import Data, load_data, read_table
 from .divergence import (
     StabilityMap,
+    boundary_factors,
     critical_learning_rate,
     curvature,
+    describe_replay,
     linear_boundaries,
     momentum_limit,
     remedies,
@@ -42,8 +44,10 @@ __all__ = [
     "Subsets",
     "Switches",
     "attribute",
+    "boundary_factors",
     "critical_learning_rate",
     "curvature",
+    "describe_replay",
     "differences_table",
     "examine_hypotheses",
     "explore",

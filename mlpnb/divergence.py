@@ -14,7 +14,7 @@ from mlpnb.data import Data
 from mlpnb.errors import InputError, require_choice
 from mlpnb.fit import SKLEARN_ACTIVATIONS, Fit, NotFitted, fit_keras, fit_sklearn, load_training
 from mlpnb.recipe import KERAS_2, MATCHED, SKLEARN, Recipe
-from mlpnb.settings import Settings
+from mlpnb.settings import ACTIVATIONS, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,6 +275,46 @@ def stability(
     return plane
 
 
+def boundary_factors(
+    data: Data, settings: Settings | None = None, *, n_steps: int = 16, progress: bool = False
+) -> pd.DataFrame:
+    """How far the boundaries of scikit-learn's recipe and of Keras 2 are apart, for each activation.
+
+    Parameters
+    ----------
+    data : Data
+    settings : Settings, optional
+        All but the activation; the question's, if left out.
+    n_steps : int, default=16
+        Learning rates from 1e-4 to 1, and target scales from 0.01 to 10, a map.
+    progress : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        A row an activation: median, least and largest factor between the two boundaries over the target scales that
+        have both, and the shares of the map that do not train.
+    """
+    import pandas as pd
+
+    rates, scales = np.geomspace(1e-4, 1, n_steps), np.geomspace(0.01, 10, n_steps)
+    rows = []
+    for activation in ACTIVATIONS:
+        changed = (settings or Settings()).replace(activation=activation)
+        plane = stability(data, changed, learning_rates=rates, target_scales=scales, progress=progress)
+        median, least, most = plane.factor()
+        unstable = (plane.outcomes != TRAINS).mean(axis=(1, 2))
+        rows.append(
+            {
+                "activation": activation, "factor, median": median, "least": least, "most": most,
+                "scikit-learn's recipe does not train [% of the map]": 100 * unstable[0],
+                "Keras 2 does not train [% of the map]": 100 * unstable[1],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def outcome(fit: Fit) -> int:
     """How training ended: 0 it trains, 1 its loss ends above that of its first epoch, 2 it diverges."""
     if fit.diverged_at is not None:
@@ -509,6 +549,29 @@ def replay(data: Data, settings: Settings, recipe: Recipe = KERAS_2) -> pd.DataF
     training = load_training()
     rows = training.trace(data, settings, recipe, _seen)
     return pd.DataFrame(rows).rename_axis("step")
+
+
+def describe_replay(table: pd.DataFrame) -> str:
+    """What a replay shows, in words with its figures.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `replay`.
+    """
+    first, last = table.iloc[0], table.iloc[-1]
+    lowest = int(np.nanargmin(table["loss"]))
+    words = f"The loss starts at {first['loss']:.3g} and is lowest at step {lowest}, {table['loss'].iloc[lowest]:.3g}."
+    if np.isfinite(last["loss"]):
+        return f"{words} It ends at {last['loss']:.3g}: training does not diverge here."
+    norms = table.drop(columns=["epoch", "loss", "gradient norm"])
+    finite = norms[np.isfinite(norms).all(axis=1)]
+    growth = (finite.iloc[-1] / norms.iloc[lowest].replace(0, np.nan)).sort_values(ascending=False)
+    listed = ", ".join(f"{str(name).removesuffix(' norm')} {factor:.2g}-fold" for name, factor in growth.items())
+    return (
+        f"{words} It overflows at step {table.index[-1]}, in epoch {last['epoch']:.0f}. From the lowest loss to the "
+        f"last step with finite weights the norms grow, most first: {listed}."
+    )
 
 
 def _seen(step: Any) -> dict[str, float]:

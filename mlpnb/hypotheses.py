@@ -12,7 +12,7 @@ import numpy as np
 from mlpnb.attribution import checked_seeds, valued
 from mlpnb.data import Data
 from mlpnb.divergence import replay, scale_target
-from mlpnb.fit import Fit, fit_keras, fit_sklearn
+from mlpnb.fit import fit_keras, fit_reference
 from mlpnb.recipe import KERAS_2, SKLEARN, Recipe
 from mlpnb.settings import Settings
 
@@ -59,7 +59,8 @@ def _without_rows_near_zero(about: str, data: Data, settings: Settings, seeds: S
     size = np.linalg.norm(data.X_train, axis=1)
     far = size >= np.quantile(size, 0.25)
     rest = dataclasses.replace(data, X_train=data.X_train[far], y_train=data.y_train[far])
-    return _values(about, rest, settings, KERAS_2, seeds)
+    batch_rows = min(settings.batch_rows(len(data.y_train)), len(rest.y_train))
+    return _values(about, rest, settings.replace(batch_size=batch_rows), KERAS_2, seeds)
 
 
 def _scaled_target(about: str, data: Data, settings: Settings, seeds: Sequence[int]) -> NDArray[np.float64]:
@@ -196,7 +197,8 @@ def examine_hypotheses(
         "effect" their difference, and "part [%]" how much of the gap to scikit-learn it closes. For divergence, they
         are shares of the networks that diverge, and "part [%]" is how many of those it saves. "SD" is over seeds. The
         "verdict" is "most of it" from half on, "part of it" from a twentieth on, if clear of twice the standard
-        error, and "no" otherwise.
+        error, and "no" otherwise; "nothing to explain here" where the gap itself is not clear of that, and "one seed
+        can't tell" where there is no standard error.
 
     Raises
     ------
@@ -241,7 +243,7 @@ def _values(about: str, data: Data, settings: Settings, recipe: Recipe, seeds: S
     if recipe.library == "keras":
         fits = fit_keras(data, along, [recipe] * len(along))
     else:
-        fits = [fit for one in along if isinstance(fit := fit_sklearn(data, one, recipe), Fit)]
+        fits = [fit_reference(data, one) for one in along]
     if about == "divergence":
         return np.array([fit.diverged_at is not None for fit in fits], dtype=np.float64)
     return np.array([valued(fit, data)[0] for fit in fits])
@@ -251,8 +253,10 @@ def _verdict(part: float, effect: NDArray[np.float64], gap: NDArray[np.float64])
     """What the measured effect says of a guess; both arrays hold a figure a seed."""
 
     def clear(values: NDArray[np.float64]) -> bool:
-        return len(values) > 1 and bool(abs(values.mean()) > 2 * values.std(ddof=1) / np.sqrt(len(values)))
+        return bool(abs(values.mean()) > 2 * values.std(ddof=1) / np.sqrt(len(values)))
 
+    if len(gap) < 2:
+        return "one seed can't tell"
     if not clear(gap):
         return "nothing to explain here"
     if not clear(effect) or abs(part) < _SOME:

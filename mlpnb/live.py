@@ -43,6 +43,7 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None:
-            bundle["image/png"] = base64.b64encode(self.image.value).decode()
+            if self.image.value:
+                bundle["image/png"] = base64.b64encode(self.image.value).decode()
             bundle["text/plain"] = self.describe()
         return bundle

@@ -413,13 +413,12 @@ def plot_replay(table: pd.DataFrame, title: str = "") -> DescribedFigure:
         ax.set(yscale="log", xlabel="step")
         ax.grid(color="0.92")
         ax.legend(fontsize=8)
+    from mlpnb.divergence import describe_replay
+
     last = table.iloc[-1]
     ended = "" if np.isfinite(last["loss"]) else f"; overflows at step {table.index[-1]}, in epoch {last['epoch']:.0f}"
     figure.suptitle(f"{title}{ended}".strip("; "), fontsize=10)
-    figure.alt = (
-        f"{title} Loss and norms by step, {len(table)} steps{ended}. "
-        f"The loss goes from {table['loss'].iloc[0]:.3g} to {last['loss']:.3g}."
-    ).strip()
+    figure.alt = f"{title}. Loss and norms by step. {describe_replay(table)}".removeprefix(". ")
     return _drawn(figure)
 
 

@@ -20,7 +20,7 @@ from mlpnb.recipe import DIFFERENCES, KERAS_2, Recipe
 from mlpnb.settings import Settings
 
 CACHED_CLIMBS = 64
-_FIRST_PICTURE_SECONDS = 3.0
+_FIRST_PICTURE_SECONDS = 15.0  # time to compile, once
 
 
 class Switches(LivePicture):
