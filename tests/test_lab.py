@@ -16,20 +16,24 @@ import pytest
 from mlpnb.errors import InputError
 from mlpnb.lab import copy_notebooks, notebook_path
 
+NAMES = ["01_the_question.ipynb", "02_the_differences.ipynb", "03_divergence.ipynb"]
+
 
 def test_notebooks_are_copied_once_and_edits_are_kept(tmp_path):
     copied, kept = copy_notebooks(tmp_path)
-    assert [path.name for path in copied] == ["01_the_question.ipynb"]
+    assert [path.name for path in copied] == NAMES
     assert kept == []
     assert copy_notebooks(tmp_path) == ([], [])
     copied[0].write_text("mine")
-    assert copy_notebooks(tmp_path) == ([], copied)
+    assert copy_notebooks(tmp_path) == ([], copied[:1])
     assert copied[0].read_text() == "mine"
 
 
 def test_a_folder_in_the_way_of_a_notebook_is_kept(tmp_path):
     (tmp_path / "01_the_question.ipynb").mkdir()
-    assert copy_notebooks(tmp_path) == ([], [tmp_path / "01_the_question.ipynb"])
+    copied, kept = copy_notebooks(tmp_path)
+    assert [path.name for path in copied] == NAMES[1:]
+    assert kept == [tmp_path / "01_the_question.ipynb"]
 
 
 def test_unknown_notebooks_are_named():
