@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from mlpnb.climb import Climb, climb
 from mlpnb.data import Data, load_data
-from mlpnb.errors import InputError
+from mlpnb.errors import InputError, require_choice
 from mlpnb.fit import Watch, load_training, training_is_loaded
 from mlpnb.latest import LatestWorker
 from mlpnb.live import LivePicture
@@ -49,7 +49,7 @@ class Switches(LivePicture):
         self._worker = LatestWorker[Recipe](self._climb, self._failed, "mlpnb ladder")
         self._shown: Climb | None = None
         self._message = ""
-        self.recipe = start
+        self.recipe = self._start = start
         self._switches = {
             difference.name: widgets.ToggleButtons(
                 options=[(f"Keras: {difference.keras}", True), (f"scikit-learn: {difference.sklearn}", False)],
@@ -76,7 +76,7 @@ class Switches(LivePicture):
     def set(self, states: Mapping[str, bool]) -> None:
         """Set switches by the names of their differences: True for Keras's value, False for scikit-learn's."""
         for name, on in states.items():
-            self._switches[name].value = on
+            self._switches[require_choice("switch", name, self._switches)].value = on
 
     def _set_all(self, on: bool, _: object) -> None:
         self.set(dict.fromkeys(list(self._switches), on))
@@ -103,12 +103,15 @@ class Switches(LivePicture):
             name: DIFFERENCES[name].keras if switch.value else DIFFERENCES[name].sklearn
             for name, switch in self._switches.items()
         }
-        recipe = self.recipe.replace(name="Keras as switched", **values)
+        recipe = self._start.replace(**values)
+        if recipe != self._start:
+            recipe = recipe.replace(name="Keras as switched")
         if recipe != self.recipe:
             self.recipe = recipe
             self._request()
 
     def _request(self) -> None:
+        self._message = ""
         if self.recipe not in self._cache:
             self._worker.submit(self.recipe)
         self._draw()
@@ -128,10 +131,10 @@ class Switches(LivePicture):
         """Show the ladder of the switches, if it is there; the old picture stays until then."""
         found = self._cache.get(self.recipe)
         if found is not None and found is not self._shown:
-            self._shown, self._message = found, ""
+            self._shown = found
             self.image.value = plot_climb(self._data, found).png()
         waiting = "Training …" if training_is_loaded() else "TensorFlow is starting …"
-        words = self._message or (self.describe() if found is not None else waiting)
+        words = self.describe() if found is not None else self._message or waiting
         self._words.value = html.escape(words)
 
 
