@@ -423,7 +423,11 @@ def plot_replay(table: pd.DataFrame, title: str = "") -> DescribedFigure:
 
 
 def _drawn(figure: DescribedFigure) -> DescribedFigure:
+    """The figure with a canvas, laid out for good: a layout goes on moving by a little each time it is drawn."""
     FigureCanvasAgg(figure)
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     return figure
 
 
