@@ -265,7 +265,7 @@ def plot_climb(data: Data, climb: Climb) -> DescribedFigure:
         From `mlpnb.climb.climb`.
     """
     n = len(climb.table)
-    width, height, below = 9.0, 4.6 + 0.3 * n, 0.5 + 0.3 * n
+    width, height, below = 9.0, 4.6 + 0.3 * max(n, 3), 0.5 + 0.3 * max(n, 3)
     figure = DescribedFigure(figsize=(width, height))
 
     def place(left: float, bottom: float, wide: float, high: float) -> Axes:

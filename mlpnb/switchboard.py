@@ -56,7 +56,8 @@ class Switches(LivePicture):
                 value=getattr(start, difference.name) != difference.sklearn,
                 description=difference.title,
                 tooltips=[difference.sentence] * 2,
-                style={"button_width": "165px", "description_width": "120px"},
+                style={"button_width": "170px"},
+                layout={"width": "400px"},
             )
             for difference in DIFFERENCES.values()
             if self._settings.solver in difference.solvers
@@ -67,7 +68,8 @@ class Switches(LivePicture):
         for button, on in zip(self._all, (True, False), strict=True):
             button.on_click(partial(self._set_all, on))
         self._words = widgets.HTML()
-        self.children = [*self._switches.values(), widgets.HBox(self._all), self.image, self._words]
+        rows = widgets.HBox(list(self._switches.values()), layout={"flex_flow": "row wrap"})
+        self.children = [rows, widgets.HBox(self._all), self.image, self._words]
         self._request()
         if training_is_loaded():
             self._worker.wait(_FIRST_PICTURE_SECONDS)
