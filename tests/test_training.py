@@ -4,6 +4,7 @@ The references are an ordinary ``keras.Sequential`` trained by ``model.fit``, an
 """
 
 from functools import cache
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -552,3 +553,94 @@ def test_what_else_a_notebook_sets_in_keras_changes_nothing():
     set_floatx("float16")
     after = trainer.train(table(), [(settings, KERAS_2)])[0]
     assert relative(weights_of(after), weights_of(before)) < 1e-12
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Step by step
+
+
+def whole_steps(settings, recipe):
+    return trainer.trace(table(settings.dtype), settings, recipe, lambda step: step)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("recipe", [MATCHED, KERAS_2], ids=lambda recipe: recipe.name)
+def test_a_trace_passes_through_the_weights_that_training_ends_with(recipe, solver):
+    """After two, three and five epochs of three batches, the last one short."""
+    settings = SMALL.replace(dtype="float64", solver=solver)
+    steps = whole_steps(settings, recipe)
+    assert [step.epoch for step in steps] == [epoch for epoch in range(1, 7) for _ in range(3)]
+    for n in (2, 3, 5):
+        trained = trainer.train(table(), [(settings.replace(max_iter=n), recipe)])[0]
+        before = steps[3 * n]
+        assert relative([*before.kernels, *before.biases], [*trained.coefs, *trained.intercepts]) < 1e-12
+        assert [array.shape for array in before.biases] == [array.shape for array in trained.intercepts]
+
+
+def test_a_step_tells_the_loss_and_the_gradient_of_its_batch_before_its_update():
+    """The loss by hand, from the rows of that batch; without momentum, the update is the gradient's."""
+    settings = SMALL.replace(dtype="float64", activation="tanh", momentum=0.0, alpha=2.0)
+    recipe, data = MATCHED.replace(data_term="full"), table()
+    order = draws.draw(draws.draw_key(settings, recipe, *data.X_train.shape)).order
+    steps = whole_steps(settings, recipe)
+    for index, (step, following) in enumerate(pairwise(steps)):
+        rows = np.split(order[step.epoch - 1], [40, 80])[index % 3]
+        (w0, w1), (b0, b1) = step.kernels, step.biases
+        error = data.y_train[rows] - (np.tanh(data.X_train[rows] @ w0 + b0) @ w1 + b1)[:, 0]
+        penalty = (np.sum(w0**2) + np.sum(w1**2)) / len(rows)
+        assert step.loss == pytest.approx(np.mean(error**2) + penalty, rel=1e-12)
+        before = [step.kernels[0], step.biases[0], step.kernels[1], step.biases[1]]
+        after = [following.kernels[0], following.biases[0], following.kernels[1], following.biases[1]]
+        for weight, moved, gradient in zip(before, after, step.gradients, strict=True):
+            np.testing.assert_allclose(moved, weight - 0.01 * gradient.reshape(weight.shape), rtol=0, atol=1e-14)
+
+
+def test_a_trace_ends_with_the_first_loss_that_is_not_finite():
+    settings = identity(learning_rate_init=10.0).replace(max_iter=1000)
+    losses = trainer.trace(table(), settings, KERAS_2, lambda step: step.loss)
+    assert len(losses) < 3000
+    assert np.isfinite(losses[:-1]).all()
+    assert not np.isfinite(losses[-1])
+
+
+def test_a_trace_can_be_left_and_leaves_nothing_behind():
+    """Neither a lock nor a velocity: what is trained next, or traced, has the same bits as before."""
+    settings = SMALL.replace(dtype="float64")
+    trained, traced = trainer.train(table(), [(settings, KERAS_2)])[0], whole_steps(settings, KERAS_2)
+
+    def leave(step):
+        if step.epoch == 3:
+            raise Left
+
+    with pytest.raises(Left):
+        trainer.trace(table(), settings.replace(random_state=1), KERAS_2, leave)
+    again, traced_again = trainer.train(table(), [(settings, KERAS_2)])[0], whole_steps(settings, KERAS_2)
+    for one, other in zip(weights_of(trained), weights_of(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [step.loss for step in traced_again] == [step.loss for step in traced]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_the_curvature_is_taken_at_the_weights_given_whatever_was_trained_before(dtype):
+    """And leaves training as it was."""
+    settings = SMALL.replace(dtype=dtype, activation="tanh")
+    data = table(dtype)
+    first, second = trainer.train(data, [(settings, KERAS_2), (settings.replace(random_state=1), KERAS_2)])
+
+    def at(trained):
+        return trainer.largest_curvature(data, settings, KERAS_2, trained.coefs, trained.intercepts)
+
+    one = at(first)
+    assert at(second) != one
+    (alone,) = trainer.train(data, [(settings, KERAS_2)])
+    assert at(first) == one
+    (again,) = trainer.train(data, [(settings, KERAS_2)])
+    for before, after in zip(weights_of(alone), weights_of(again), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_the_curvature_in_float32_is_that_in_float64():
+    cells = [(SMALL.replace(dtype=dtype, activation="tanh"), KERAS_2) for dtype in TOLERANCE]
+    start = draws.draw(draws.draw_key(*cells[0], *table().X_train.shape))
+    exact, single = (trainer.largest_curvature(table(), *cell, start.kernels, start.biases) for cell in cells)
+    assert single == pytest.approx(exact, rel=1e-4)
