@@ -28,7 +28,7 @@ from mlpnb.latest import LatestWorker
 from mlpnb.live import LivePicture
 from mlpnb.plots import GridPicture
 from mlpnb.recipe import Recipe
-from mlpnb.settings import ACTIVATIONS, DTYPES, Settings
+from mlpnb.settings import ACTIVATIONS, DTYPES, SOLVERS, Settings
 from mlpnb.state import State
 
 CACHED_FITS = 512
@@ -187,6 +187,7 @@ class Explorer(LivePicture):
                 options=ACTIVATIONS, style={"button_width": "80px"}, layout={"width": "560px"}
             ),
             "data": widgets.Dropdown(options=self._choices()),
+            "solver": widgets.ToggleButtons(options=SOLVERS, style={"button_width": "80px"}),
             "random_state": widgets.BoundedIntText(min=0, max=2**32 - 1),
             "learning_rate_init": widgets.SelectionSlider(
                 options=_options(LEARNING_RATES, settings.learning_rate_init)
