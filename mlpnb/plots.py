@@ -265,7 +265,7 @@ def plot_climb(data: Data, climb: Climb) -> DescribedFigure:
         From `mlpnb.climb.climb`.
     """
     n = len(climb.table)
-    width, height, below = 9.0, 4.6 + 0.3 * max(n, 3), 0.5 + 0.3 * max(n, 3)
+    width, height, below = 9.0, 5.0 + 0.3 * max(n, 3), 0.5 + 0.3 * max(n, 3)
     figure = DescribedFigure(figsize=(width, height))
 
     def place(left: float, bottom: float, wide: float, high: float) -> Axes:
@@ -274,7 +274,7 @@ def plot_climb(data: Data, climb: Climb) -> DescribedFigure:
 
     limits = _limits(data)
     for left, fit in ((1.2, climb.reference), (5.4, climb.fits[0])):
-        ax = place(left, below + 0.65, 3.0, 3.0)
+        ax = place(left, below + 1.05, 3.0, 3.0)
         ax.plot(limits, limits, color="0.3", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         ax.set(xlim=limits, ylim=limits, title=fit.recipe.name, ylabel="prediction")
         ax.set_xlabel(f"truth: {data.target_name}", parse_math=False)
@@ -303,7 +303,8 @@ def _draw_distances(ax: Axes, table: pd.DataFrame) -> None:
     ax.set(xscale="log", xlabel=f"distance from {table.attrs['reference']}", xlim=(floor / 2, 10))
     ax.grid(color="0.92")
     ax.set_axisbelow(True)
-    ax.legend(fontsize=8, loc="lower right" if np.isnan(table["R²"].iloc[0]) else "upper left")
+    # above the axes, since a ladder may cross them from any corner to any other
+    ax.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
 
 
 def plot_waterfall(table: pd.DataFrame) -> DescribedFigure:
@@ -333,10 +334,10 @@ def plot_waterfall(table: pd.DataFrame) -> DescribedFigure:
         words = f"{_signed(share)}" + (f" ± {sd:.3f}" if np.isfinite(sd) else "")
         ax.text(max(start, end) + 0.02 * spread + (sd if np.isfinite(sd) else 0), row, words, va="center", fontsize=8)
     labels = [f"{table.attrs['start']}: all open", *table["difference"], f"all closed: {table.attrs['reference']}'s"]
-    first, last = table.attrs["R² all open"], table.attrs["R² all closed"]
+    first, last = (round(table.attrs[f"R² all {state}"], 3) + 0.0 for state in ("open", "closed"))  # no −0
     for row, value in ((0, first), (n + 1, last)):
         ax.plot([value], [row], marker="D", color="0.2", markersize=7)
-        ax.text(value + 0.02 * spread, row, f" {value:.3f}", va="center", fontsize=9, weight="bold")
+        ax.text(value + 0.02 * spread, row, f" {_number(value)}", va="center", fontsize=9, weight="bold")
     ax.set(yticks=range(n + 2), yticklabels=labels, xlabel="R² on the test part; a bar: what closing a difference adds "
            f"(mean ± SD over {table.attrs['seeds']} seeds)")  # fmt: skip
     low, high = min(starts.min(), ends.min(), first, last), max(starts.max(), ends.max(), first, last)
@@ -346,7 +347,7 @@ def plot_waterfall(table: pd.DataFrame) -> DescribedFigure:
     ax.set_axisbelow(True)
     shares = "; ".join(f"{name} {_signed(share)}" for name, share in zip(table["difference"], closed, strict=True))
     figure.alt = (
-        f"What closing each difference adds to R², from {first:.3f} ({table.attrs['start']}) to {last:.3f} "
+        f"What closing each difference adds to R², from {_number(first)} ({table.attrs['start']}) to {_number(last)} "
         f"({table.attrs['reference']}'s recipe): {shares}."
     )
     return _drawn(figure)

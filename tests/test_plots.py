@@ -297,6 +297,20 @@ def test_a_ladder_tells_every_rung_and_the_one_that_diverged(pictures, kind):
     assert labels == ["nothing yet (Keras 2)", "data term  full → half", "penalty scale  whole → per row"]
 
 
+@pytest.mark.parametrize("kind", ["ladder", "climb"])
+def test_the_legend_hides_no_rung(pictures, kind):
+    """Wherever a ladder runs: here from the upper right to the lower left, with a word in between."""
+    figure = pictures[kind]()
+    figure.png()
+    ax = figure.axes[1 if kind == "ladder" else 2]
+    box = ax.get_legend().get_window_extent()
+    points = [ax.transData.transform(point) for line in ax.lines for point in line.get_xydata()]
+    assert not any(box.contains(*point) for point in points)
+    others = [text for other in figure.axes if other is not ax for text in (other.xaxis.label, other.title)]
+    for text in [*ax.texts, *others]:
+        assert not text.get_text() or not box.overlaps(text.get_window_extent()), text
+
+
 def test_the_ladders_points_are_its_distances_and_a_distance_of_nought_has_a_place(ladder):
     distance, weights = mlpnb.plot_ladder(ladder).axes[1].lines[:2]
     np.testing.assert_allclose(distance.get_xdata()[:2], [0.5, np.nan])
@@ -327,6 +341,13 @@ def test_the_bars_in_words_sum_to_the_gap_in_words(shares):
     bars = [float(number.replace("−", "-")) for number in re.findall(r" ([+−]?\d\.\d{3})(?=[;.]|$)", alt.split(":")[1])]
     assert len(bars) == 3
     assert first + sum(bars) == pytest.approx(last, abs=0.002)  # rounded to three places each
+
+
+def test_a_score_of_just_below_nought_is_nought(shares):
+    shares.attrs["R² all open"] = -0.0001
+    figure = mlpnb.plot_waterfall(shares)
+    assert "from 0.000 (Keras 2)" in figure.alt
+    assert not any(word.strip() in ("-0.000", "−0.000") for word in words_in(figure))
 
 
 def test_a_waterfall_of_one_seed_has_no_spread_to_show(shares):
