@@ -21,7 +21,7 @@ R2, RMS, IN_SD, WEIGHTS, DIVERGED = (
     "diverged at epoch",
 )
 OF_SGD = [name for name, difference in DIFFERENCES.items() if "sgd" in difference.solvers]
-DOUBLE = Settings(dtype="float64", batch_size=331)
+DOUBLE = Settings(dtype="float64", batch_size=331, learning_rate_init=5e-4)
 QUICK = Settings(activation="identity", hidden_layer_sizes=(), batch_size=331, dtype="float64", max_iter=8)
 BLOWS_UP = Settings(activation="identity", learning_rate_init=2e-3, max_iter=20)
 
