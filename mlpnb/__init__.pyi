@@ -12,6 +12,7 @@ from .divergence import (
     remedies,
     replay,
     stability,
+    stability_by_activation,
 )
 from .errors import InputError
 from .explorer import Explorer, explore
@@ -68,6 +69,7 @@ __all__ = [
     "save_grid",
     "save_results",
     "stability",
+    "stability_by_activation",
     "switches",
     "variants",
     "weight_difference",

@@ -275,10 +275,10 @@ def stability(
     return plane
 
 
-def boundary_factors(
+def stability_by_activation(
     data: Data, settings: Settings | None = None, *, n_steps: int = 16, progress: bool = False
-) -> pd.DataFrame:
-    """How far the boundaries of scikit-learn's recipe and of Keras 2 are apart, for each activation.
+) -> tuple[StabilityMap, ...]:
+    """A stability map for each activation, over learning rates from 1e-4 to 1 and target scales from 0.01 to 10.
 
     Parameters
     ----------
@@ -286,30 +286,41 @@ def boundary_factors(
     settings : Settings, optional
         All but the activation; the question's, if left out.
     n_steps : int, default=16
-        Learning rates from 1e-4 to 1, and target scales from 0.01 to 10, a map.
+        Learning rates, and target scales, of a map.
     progress : bool, default=False
-        Whether to show a progress bar.
+        Whether to show progress bars.
+    """
+    rates, scales = np.geomspace(1e-4, 1, n_steps), np.geomspace(0.01, 10, n_steps)
+    along = [(settings or Settings()).replace(activation=activation) for activation in ACTIVATIONS]
+    return tuple(stability(data, one, learning_rates=rates, target_scales=scales, progress=progress) for one in along)
+
+
+def boundary_factors(planes: Sequence[StabilityMap]) -> pd.DataFrame:
+    """How far the boundaries of the first two recipes are apart, a row a map.
+
+    Parameters
+    ----------
+    planes : sequence of StabilityMap
+        As from `stability_by_activation`.
 
     Returns
     -------
     DataFrame
-        A row an activation: median, least and largest factor between the two boundaries over the target scales that
-        have both, and the shares of the map that do not train.
+        Median, least and largest factor between the two boundaries over the rows of the map that have both, and the
+        shares of the map that do not train.
     """
     import pandas as pd
 
-    rates, scales = np.geomspace(1e-4, 1, n_steps), np.geomspace(0.01, 10, n_steps)
     rows = []
-    for activation in ACTIVATIONS:
-        changed = (settings or Settings()).replace(activation=activation)
-        plane = stability(data, changed, learning_rates=rates, target_scales=scales, progress=progress)
+    for plane in planes:
+        one, other = (recipe.name for recipe in plane.recipes[:2])
         median, least, most = plane.factor()
-        unstable = (plane.outcomes != TRAINS).mean(axis=(1, 2))
+        unstable = 100 * (plane.outcomes != TRAINS).mean(axis=(1, 2))
         rows.append(
             {
-                "activation": activation, "factor, median": median, "least": least, "most": most,
-                "scikit-learn's recipe does not train [% of the map]": 100 * unstable[0],
-                "Keras 2 does not train [% of the map]": 100 * unstable[1],
+                "activation": plane.settings.activation, "factor, median": median, "least": least, "most": most,
+                f"{one} does not train [% of the map]": unstable[0],
+                f"{other} does not train [% of the map]": unstable[1],
             }
         )  # fmt: skip
     return pd.DataFrame(rows)

@@ -64,9 +64,13 @@ class Fit:
     loss_curve: NDArray[np.floating]
     seconds: float
 
+    @property
+    def outcome(self) -> str:
+        """The score, or the epoch at which it diverged, in words."""
+        return f"R² {in_short(self.r2)}" if self.diverged_at is None else f"diverged at epoch {self.diverged_at}"
+
     def __repr__(self) -> str:
-        outcome = f"R² {self.r2:.3f}" if self.diverged_at is None else f"diverged at epoch {self.diverged_at}"
-        return f"Fit of {self.recipe.name!r}, alpha {self.settings.alpha:g}: {outcome} after {self.n_iter} epochs"
+        return f"Fit of {self.recipe.name!r}, alpha {self.settings.alpha:g}: {self.outcome} after {self.n_iter} epochs"
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,13 @@ class NotFitted:
     """A panel without a fit, and why: scikit-learn lacks the activation, or the fit is still to come."""
 
     reason: str
+
+
+def in_short(score: float) -> str:
+    """A score in three significant places or so, also where it is astronomically bad."""
+    if not np.isfinite(score) or abs(score) >= 1e4:
+        return f"{score:.1e}".replace("-", "−", 1)
+    return (f"{score:.3f}" if abs(score) < 100 else f"{score:.1f}").replace("-", "−")
 
 
 def fit_sklearn(

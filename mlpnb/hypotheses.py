@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST, _SOME = 0.5, 0.05  # parts of the gap, for the verdict
+_NEGLIGIBLE = 1e-3  # a gap in R² that no one would ask about
 
 
 Measure = Callable[[str, Data, Settings, Sequence[int]], "NDArray[np.float64]"]
@@ -257,7 +258,7 @@ def _verdict(part: float, effect: NDArray[np.float64], gap: NDArray[np.float64])
 
     if len(gap) < 2:
         return "one seed can't tell"
-    if not clear(gap):
+    if abs(gap.mean()) < _NEGLIGIBLE or not clear(gap):
         return "nothing to explain here"
     if not clear(effect) or abs(part) < _SOME:
         return "no"

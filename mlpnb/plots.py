@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mlpnb.fit import Fit, NotFitted
+from mlpnb.fit import Fit, NotFitted, in_short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +200,7 @@ class _Panel:
             within = (fit.prediction >= limits[0]) & (fit.prediction <= limits[1])
             points = truth[within], fit.prediction[within]
             beyond = truth[~within], np.clip(fit.prediction[~within], *limits)
-            scores = f"R² {_number(fit.r2)}\nRMSE {_number(fit.rmse)}"
+            scores = f"R² {in_short(fit.r2)}\nRMSE {in_short(fit.rmse)}"
             if not within.all():
                 scores += f"\n{np.sum(~within)} of {len(truth)} beyond (×)"
         self._points.set_data(*points)
@@ -337,7 +337,7 @@ def plot_waterfall(table: pd.DataFrame) -> DescribedFigure:
     first, last = (round(table.attrs[f"R² all {state}"], 3) + 0.0 for state in ("open", "closed"))  # no −0
     for row, value in ((0, first), (n + 1, last)):
         ax.plot([value], [row], marker="D", color="0.2", markersize=7)
-        ax.text(value + 0.02 * spread, row, f" {_number(value)}", va="center", fontsize=9, weight="bold")
+        ax.text(value + 0.02 * spread, row, f" {in_short(value)}", va="center", fontsize=9, weight="bold")
     ax.set(yticks=range(n + 2), yticklabels=labels, xlabel="R² on the test part; a bar: what closing a difference adds "
            f"(mean ± SD over {table.attrs['seeds']} seeds)")  # fmt: skip
     low, high = min(starts.min(), ends.min(), first, last), max(starts.max(), ends.max(), first, last)
@@ -347,49 +347,63 @@ def plot_waterfall(table: pd.DataFrame) -> DescribedFigure:
     ax.set_axisbelow(True)
     shares = "; ".join(f"{name} {_signed(share)}" for name, share in zip(table["difference"], closed, strict=True))
     figure.alt = (
-        f"What closing each difference adds to R², from {_number(first)} ({table.attrs['start']}) to {_number(last)} "
+        f"What closing each difference adds to R², from {in_short(first)} ({table.attrs['start']}) to {in_short(last)} "
         f"({table.attrs['reference']}'s recipe): {shares}."
     )
     return _drawn(figure)
 
 
-def plot_stability(plane: StabilityMap) -> DescribedFigure:
-    """Draw a stability map: a panel a recipe, with the measured boundaries and those the curvature lets expect.
+def plot_stability(*planes: StabilityMap) -> DescribedFigure:
+    """Draw stability maps: a row a map, a panel a recipe, with the boundaries measured and those curvature leads to.
 
     Parameters
     ----------
-    plane : StabilityMap
-        From `stability`.
+    *planes : StabilityMap
+        From `stability`, or the maps of `stability_by_activation`; with as many recipes each.
     """
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
     from mlpnb.divergence import OUTCOMES
 
-    n = len(plane.recipes)
-    figure = DescribedFigure(figsize=(1.2 + 3.9 * n, 4.6), layout="constrained")
-    axes = figure.subplots(1, n, sharex=True, sharey=True, squeeze=False)[0]
+    n = len(planes[0].recipes)
+    size = 3.9 if len(planes) == 1 else 2.7
+    figure = DescribedFigure(figsize=(1.2 + size * n, 0.7 + size * len(planes)), layout="constrained")
+    axes = figure.subplots(len(planes), n, sharex=True, sharey=True, squeeze=False)
     shades = ListedColormap(["#F7F7F7", "#BDBDBD", "#6E6E6E"])
-    predicted, boundary = plane.predicted(), plane.boundary()
-    for index, (ax, recipe) in enumerate(zip(axes, plane.recipes, strict=True)):
-        ax.pcolormesh(plane.learning_rates, plane.values, plane.outcomes[index], cmap=shades, vmin=0, vmax=2,
-                      shading="nearest", rasterized=True)  # fmt: skip
-        for other, style in zip(range(n), ("-", (0, (1, 1.2))), strict=False):
-            line = _STYLE["scikit-learn" if not plane.recipes[other].differences() else "keras"]
-            ax.plot(_on_map(boundary[other], plane), plane.values, color=line["color"], linestyle=style, linewidth=2.4,
-                    label=f"measured, {plane.recipes[other].name}")  # fmt: skip
-        for end, marker, words in ((0, ">", "at the start"), (1, "<", "at the end")):
-            ax.plot(_on_map(predicted[index, :, end], plane), plane.values, linestyle="", marker=marker,
-                    markersize=4, color="black", fillstyle="none", label=f"limit by the curvature {words}")  # fmt: skip
-        ax.set(xscale="log", yscale="log", title=recipe.name, xlabel="learning rate")
-        ax.set_xlim(plane.learning_rates[0], plane.learning_rates[-1])
-        ax.set_ylim(plane.values[0], plane.values[-1])
-    axes[0].set_ylabel(f"{plane.across}" + (" (factor)" if plane.across == "target scale" else ""))
-    handles, labels = axes[0].get_legend_handles_labels()
+    for row, plane in zip(axes, planes, strict=True):
+        for index, ax in enumerate(row):
+            ax.pcolormesh(plane.learning_rates, plane.values, plane.outcomes[index], cmap=shades, vmin=0, vmax=2,
+                          shading="nearest", rasterized=True)  # fmt: skip
+            _draw_boundaries(ax, plane, index)
+            ax.set(xscale="log", yscale="log")
+            ax.set_xlim(plane.learning_rates[0], plane.learning_rates[-1])
+            ax.set_ylim(plane.values[0], plane.values[-1])
+        across = plane.across + (" (factor)" if plane.across == "target scale" else "")
+        row[0].set_ylabel(across if len(planes) == 1 else f"{plane.settings.activation}\n{across}")
+    for ax, recipe in zip(axes[0], planes[0].recipes, strict=True):
+        ax.set_title(recipe.name)
+    for ax in axes[-1]:
+        ax.set_xlabel("learning rate")
+    handles, labels = axes[0][0].get_legend_handles_labels()
     handles += [Patch(facecolor=shades(shade), edgecolor="0.4") for shade in range(3)]
-    figure.legend(handles, [*labels, *OUTCOMES], loc="outside lower center", ncols=4, fontsize=8)
-    figure.alt = plane.describe()
+    figure.legend(
+        handles, [*labels, *OUTCOMES], loc="outside lower center", ncols=int(figure.get_figwidth() // 2.2), fontsize=8
+    )
+    figure.alt = " ".join(plane.describe() for plane in planes)
     return _drawn(figure)
+
+
+def _draw_boundaries(ax: Axes, plane: StabilityMap, index: int) -> None:
+    """The boundaries of all recipes as measured, and those that the curvatures of recipe `index` lead to."""
+    predicted, boundary = plane.predicted(), plane.boundary()
+    for other, style in zip(range(len(plane.recipes)), ("-", (0, (1, 1.2))), strict=False):
+        line = _STYLE["scikit-learn" if not plane.recipes[other].differences() else "keras"]
+        ax.plot(_on_map(boundary[other], plane), plane.values, color=line["color"], linestyle=style, linewidth=2.4,
+                label=f"measured, {plane.recipes[other].name}")  # fmt: skip
+    for end, marker, words in ((0, ">", "at the start"), (1, "<", "at the end")):
+        ax.plot(_on_map(predicted[index, :, end], plane), plane.values, linestyle="", marker=marker, markersize=4,
+                color="black", fillstyle="none", label=f"limit by the curvature {words}")  # fmt: skip
 
 
 def plot_replay(table: pd.DataFrame, title: str = "") -> DescribedFigure:
@@ -440,7 +454,7 @@ def _ladder_in_words(table: pd.DataFrame) -> str:
     """The ladder's alt text: its reference, and every rung."""
     rungs = []
     for _, row in table.iterrows():
-        outcome = f"R² {_number(row['R²'])}"
+        outcome = f"R² {in_short(row['R²'])}"
         if np.isnan(row["R²"]):
             outcome = f"diverged at epoch {row['diverged at epoch']}"
         elif np.isfinite(row["weight difference [relative]"]):
@@ -475,10 +489,3 @@ def _limits(data: Data) -> tuple[float, float]:
     low, high = float(np.min(data.y_test)), float(np.max(data.y_test))
     margin = 0.08 * (high - low) or max(abs(low), 1.0)
     return low - margin, high + margin
-
-
-def _number(value: float) -> str:
-    """A score in three significant places or so, also where it is astronomically bad."""
-    if not np.isfinite(value) or abs(value) >= 1e4:
-        return f"{value:.1e}".replace("-", "−", 1)
-    return (f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}").replace("-", "−")

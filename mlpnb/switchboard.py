@@ -94,11 +94,9 @@ class Switches(LivePicture):
         if self._shown is None:
             return self._message or "The first networks are being trained."
         first, reference = self._shown.fits[0], self._shown.reference
-        outcome = f"R² {first.r2:.3f}" if first.diverged_at is None else f"diverged at epoch {first.diverged_at}"
         opened = ", ".join(d.title for d in first.recipe.differences(self._settings.solver)) or "none"
-        return (
-            f"{reference.recipe.name} R² {reference.r2:.3f}; Keras as switched {outcome}; differences open: {opened}."
-        )
+        scores = f"{reference.recipe.name} {reference.outcome}; Keras as switched {first.outcome}"
+        return f"{scores}; differences open: {opened}."
 
     def _switched(self) -> None:
         values = {

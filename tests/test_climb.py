@@ -7,6 +7,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sklearn.neural_network import MLPRegressor
 
+import mlpnb
 from mlpnb import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, InputError, Settings, ladder, load_data
 from mlpnb.climb import climb, open_differences, rms_distance
 from mlpnb.fit import fit_keras, fit_reference
@@ -208,3 +209,12 @@ def test_what_cannot_be_closed_is_said_in_a_sentence_before_training(data, monke
     monkeypatch.setattr("mlpnb.climb.fit_keras", lambda *args: pytest.fail("trained"))
     with pytest.raises(InputError, match=message):
         ladder(data, QUICK, start, close=close)
+
+
+def test_beyond_the_questions_settings_the_matched_network_is_scikit_learns_too(data):
+    """Momentum of each kind, Keras's batch size, a short last batch, and Adam; a short training will do."""
+    table = mlpnb.variants(data, Settings(max_iter=20))
+    assert len(table) == 8
+    assert (table["weight difference, matched [relative]"] < 1e-12).all()
+    assert table["R² Keras matched"].tolist() == pytest.approx(table["R² scikit-learn"].tolist(), abs=1e-9)
+    assert table["R² scikit-learn"].nunique() == 8

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
+import mlpnb
 from mlpnb import (
     KERAS_1,
     KERAS_2,
@@ -32,6 +33,7 @@ from mlpnb import (
 from mlpnb.divergence import outcome, scale_target, start_curvature
 from mlpnb.draws import draw, draw_key
 from mlpnb.fit import fit_keras, fit_sklearn
+from mlpnb.settings import ACTIVATIONS
 
 LINEAR = Settings(
     activation="identity", hidden_layer_sizes=(), batch_size=331, alpha=0.0, dtype="float64", max_iter=300
@@ -469,3 +471,37 @@ def test_a_scaled_target_is_the_target_in_another_unit(data):
     np.testing.assert_array_equal(data.y_train, load_data("diabetes").y_train)
     with pytest.raises(InputError, match="must be a finite array"):
         scale_target(data, float("inf"))
+
+
+def test_each_remedy_by_itself_keeps_keras_from_diverging(data):
+    """At a hundred times the question's penalty; scikit-learn's recipe trains for every seed."""
+    settings = Settings(activation="relu", alpha=100.0, max_iter=60)
+    table = mlpnb.remedies(data, settings, seeds=range(8)).set_index("remedy")
+    diverged = table["diverged [networks]"]
+    assert diverged["Keras 2, as asked"] > 0
+    assert (diverged.drop("Keras 2, as asked") == 0).all()
+    assert np.isfinite(table["R² of the others"]).all()
+    assert (table["of [networks]"] == 8).all()
+
+
+def test_there_is_a_map_an_activation_and_a_factor_a_map(data):
+    planes = mlpnb.stability_by_activation(data, Settings(max_iter=20), n_steps=4)
+    table = mlpnb.boundary_factors(planes)
+    assert table["activation"].tolist() == [plane.settings.activation for plane in planes] == list(ACTIVATIONS)
+    assert table["factor, median"].tolist() == pytest.approx([plane.factor()[0] for plane in planes], nan_ok=True)
+    share = 100 * np.mean(planes[0].outcomes[1] != 0)
+    assert table["Keras 2 does not train [% of the map]"][0] == pytest.approx(share)
+    alt = mlpnb.plot_stability(*planes).alt
+    assert all(activation in alt for activation in ACTIVATIONS)
+
+
+def test_what_cannot_be_confirmed_says_why_and_the_rest_counts(data):
+    rates = np.geomspace(1e-3, 1, 4)
+    planes = {
+        activation: stability(
+            data, Settings(activation=activation, max_iter=10), learning_rates=rates, target_scales=[0.1, 1]
+        )
+        for activation in ("relu", "softplus")
+    }
+    assert planes["relu"].confirmation(5).startswith("5 of 5 points end as the map says")
+    assert "softplus" in planes["softplus"].confirmation(5)

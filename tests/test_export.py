@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import mlpnb
 from mlpnb import KERAS_1, KERAS_2, MATCHED, SKLEARN, InputError, Settings, load_data, save_grid
 from mlpnb.export import grid_files, writable_folder
 from mlpnb.fit import NotFitted, fit_sklearn
@@ -139,3 +140,12 @@ def test_a_folder_in_the_place_of_a_file_is_told(grid, tmp_path):
 def test_looking_whether_a_folder_can_be_written_to_leaves_nothing_in_it(tmp_path):
     assert writable_folder(str(tmp_path / "new")) == tmp_path / "new"
     assert contents(tmp_path / "new") == {}
+
+
+def test_figures_and_tables_are_written_under_their_names(tmp_path):
+    table = pd.DataFrame({"a": [1.5, 2.5]}).rename_axis("rung")
+    figure = mlpnb.plot_replay(pd.DataFrame({"epoch": [1, 1], "loss": [2.0, 1.0], "kernel 1 norm": [1.0, 0.5]}))
+    paths = mlpnb.save_results({"rungs": table, "replay": figure}, tmp_path / "out")
+    assert {path.name for path in paths} == {"rungs.csv", "replay.png", "replay.svg"}
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / "rungs.csv", index_col="rung"), table)
+    assert (tmp_path / "out" / "replay.svg").read_text().startswith("<?xml")
