@@ -25,8 +25,9 @@ lab: .venv/installed  ## JupyterLab, with the notebooks of this checkout
 app: .venv/installed  ## the first notebook as a web page, on this machine only
 	$(BIN)/voila notebooks/01_the_question.ipynb --Voila.ip=127.0.0.1
 
-bench: .venv/installed  ## the benchmark's table, and benchmarks/results.json
+bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/question.py
+	$(BIN)/python benchmarks/explanation.py
 
 pictures: .venv/installed  ## the pictures of the README, from real fits
 	$(BIN)/python docs/pictures.py

@@ -1,37 +1,18 @@
-"""The question's own script against `fit_grid` and the explorer, side by side in one run.
-
-Prints a table of seconds and ratios and writes ``benchmarks/results.json``. Run it on a quiet machine: ``make bench``.
-"""
+"""The question's own script against `fit_grid` and the explorer, side by side in one run."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import platform
 import statistics
 import time
 import warnings
-from collections.abc import Callable
-from importlib import metadata
-from pathlib import Path
 from typing import Any
+
+from measuring import REPEATS, median, report, seconds
 
 import mlpnb
 from mlpnb.grid import fit_row
-
-REPEATS = 7
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    """The time that one call takes."""
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
-
-
-def median(call: Callable[[], Any]) -> float:
-    """The median time of `REPEATS` calls."""
-    return statistics.median(seconds(call) for _ in range(REPEATS))
 
 
 def plain_sklearn(data: mlpnb.Data, alpha: float) -> None:
@@ -116,15 +97,7 @@ def main() -> None:
         "alpha move, whole picture / its floor, one MLPRegressor.fit": results["explorer: alpha move, whole picture"]
         / (results["question: two MLPRegressor.fit"] / 2),
     }
-    for title, rows, unit in (("seconds", results, " s"), ("ratios", ratios, "x")):
-        print(f"\n{title}")
-        for name, value in rows.items():
-            print(f"  {name:<62}{value:>10.3f}{unit}")
-    versions = {name: metadata.version(name) for name in ("mlpnb", "scikit-learn", "keras", "numpy")}
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "versions": versions}
-    target = Path(__file__).with_name("results.json")
-    target.write_text(json.dumps({"machine": machine, "seconds": results, "ratios": ratios}, indent=2) + "\n")
-    print(f"\nwritten: {target}")
+    report("question", results, ratios)
 
 
 if __name__ == "__main__":

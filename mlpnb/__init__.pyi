@@ -1,13 +1,30 @@
+from .attribution import Subsets, attribute, fit_subsets
+from .climb import ladder, variants
 from .data import Data, load_data, read_table
+from .divergence import (
+    StabilityMap,
+    boundary_factors,
+    critical_learning_rate,
+    curvature,
+    describe_replay,
+    linear_boundaries,
+    momentum_limit,
+    remedies,
+    replay,
+    stability,
+    stability_by_activation,
+)
 from .errors import InputError
 from .estimators import KerasMLPClassifier, KerasMLPRegressor
 from .explorer import Explorer, explore
-from .export import save_grid
+from .export import save_grid, save_results
 from .fit import Fit, NotFitted
 from .grid import Grid, fit_grid, weight_difference
-from .plots import plot_grid
+from .hypotheses import examine_hypotheses
+from .plots import plot_grid, plot_ladder, plot_replay, plot_stability, plot_waterfall
 from .recipe import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Difference, Recipe, differences_table
 from .settings import Settings
+from .switchboard import Switches, switches
 
 __version__: str
 __all__ = [
@@ -27,12 +44,36 @@ __all__ = [
     "NotFitted",
     "Recipe",
     "Settings",
+    "StabilityMap",
+    "Subsets",
+    "Switches",
+    "attribute",
+    "boundary_factors",
+    "critical_learning_rate",
+    "curvature",
+    "describe_replay",
     "differences_table",
+    "examine_hypotheses",
     "explore",
     "fit_grid",
+    "fit_subsets",
+    "ladder",
+    "linear_boundaries",
     "load_data",
+    "momentum_limit",
     "plot_grid",
+    "plot_ladder",
+    "plot_replay",
+    "plot_stability",
+    "plot_waterfall",
     "read_table",
+    "remedies",
+    "replay",
     "save_grid",
+    "save_results",
+    "stability",
+    "stability_by_activation",
+    "switches",
+    "variants",
     "weight_difference",
 ]

@@ -80,29 +80,22 @@ def report(
     if csv is not None and data is not None:
         raise InputError(f"--data {data!r} and --csv {csv!r} exclude each other: give one of them.")
     from mlpnb.data import load_data, read_table
-    from mlpnb.lab import notebook_path
-    from mlpnb.report import write_report
+    from mlpnb.report import default_parameters, write_report
 
     # Everything that can be refused is refused here, before anything is written.
-    notebook_path(notebook)
-    table = read_table(csv, target) if csv is not None and target is not None else load_data(data or "friedman1")
+    defaults = default_parameters(notebook)
+    table = read_table(csv, target) if csv is not None and target is not None else load_data(data or defaults["data"])
     settings.batch_rows(len(table.y_train))
-    named = {
-        "alpha": "alpha",
-        "dtype": "dtype",
-        "activation": "activation",
-        "random_state": "seed",
-        "max_iter": "max_iter",
-    }
-    parameters: dict[str, Any] = {parameter: getattr(settings, name) for name, parameter in named.items()}
-    parameters["more"] = {
-        name: list(value) if isinstance(value := getattr(settings, name), tuple) else value
-        for name in given
-        if name not in named
-    }
-    if csv is None:
-        parameters["data"] = data or "friedman1"
-    else:
+    # What is not given is left to the notebook, whose defaults may not be the question's.
+    spelled = {"random_state": "seed"}
+    own = {name: value for name, value in given.items() if spelled.get(name, name) in defaults}
+    parameters: dict[str, Any] = {spelled.get(name, name): getattr(settings, name) for name in own}
+    more = {name: getattr(settings, name) for name in given if name not in own}
+    if more:
+        parameters["more"] = {name: list(v) if isinstance(v, tuple) else v for name, v in more.items()}
+    if data is not None:
+        parameters["data"] = data
+    if csv is not None:
         parameters |= {"csv": str(Path(csv).resolve()), "target": target}
     for path in write_report(parameters, out, notebook, progress=True):
         click.echo(path)

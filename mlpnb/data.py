@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import html
+import io
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 DATASETS = ("friedman1", "friedman2", "friedman3", "diabetes", "california_housing")
 MIN_ROWS = 8  # three quarters train; the rest must be two rows or more, or R² is undefined
 MAX_CATEGORIES = 20
+LARGEST = 1e100  # its square, and its quotient by the smallest standard deviation, are finite
+_TOO_LARGE = f"infinite values, or values beyond ±{LARGEST:g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,12 +187,19 @@ def read_table(path: str | Path, target: str, *, scale_target: bool = False) -> 
     from sklearn.model_selection import train_test_split
 
     features = frame.drop(columns=target)
+    # whole numbers, and pandas' own missing values among them, become float64
+    features = features.astype({name: np.float64 for name in features.columns if _is_numeric(features[name])})
     y = frame[target].to_numpy(dtype=np.float64)
     train, test, y_train, y_test = train_test_split(features, y, random_state=0)
     if np.ptp(y_train) == 0:
         raise InputError(
-            f"target {target!r} in {path.name} is the same in every training row, so there is nothing to learn: "
+            f"target {target!r} in {path.name!r} is the same in every training row, so there is nothing to learn: "
             "give more rows or choose another target."
+        )
+    for name in train.columns[train.isna().all()]:
+        raise InputError(
+            f"column {name!r} in {path.name!r} has no value in any training row to fill the missing ones from: leave "
+            "it out."
         )
     transformer, numeric, categorical = _column_transformer(train)
     X_train = np.asarray(transformer.fit_transform(train), dtype=np.float64)
@@ -206,7 +216,7 @@ def _finish(
     feature_names: Sequence[str], target_name: str, name: str, summary: str, scale_target: bool,
 ) -> Data:  # fmt: skip
     if scale_target:
-        mean, std = np.mean(y_train), np.std(y_train)
+        mean, std = np.mean(y_train), np.std(y_train) or 1.0  # 0 where values differ by less than 1e-162
         y_train, y_test = (y_train - mean) / std, (y_test - mean) / std
         summary += " The target is standardised by the training part."
     return Data(X_train, X_test, y_train, y_test, tuple(feature_names), target_name, name, summary)
@@ -240,7 +250,9 @@ def _california_housing() -> _Loaded:
     from sklearn.datasets import fetch_california_housing
 
     try:
-        bunch = fetch_california_housing()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Retry downloading")  # what comes of it is told below
+            bunch = fetch_california_housing(n_retries=1)
     except OSError as error:  # urllib's URLError is one
         raise InputError(
             f"data set 'california_housing' is fetched from the network once, and that failed ({error}): go online, "
@@ -260,99 +272,141 @@ _LOADERS: dict[str, Callable[[], _Loaded]] = {
 
 
 def _read_frame(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.is_file():
-        raise InputError(f"table {str(path)!r} is not a file that exists: give the path of a .csv or .parquet file.")
     try:
+        if not path.is_file():
+            raise InputError(
+                f"table {str(path)!r} is not a file that exists: give the path of a .csv or .parquet file."
+            )
         match path.suffix.lower():
             case ".csv":
-                _check_header(path)
-                return pd.read_csv(path, encoding="utf-8")
+                return _read_csv(path)
             case ".parquet" | ".pq":
-                return pd.read_parquet(path)
+                return _read_parquet(path)
     except InputError:
         raise
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"table {path.name!r} is not UTF-8 (byte {error.start}): save it as UTF-8, as 'CSV UTF-8' in a spreadsheet."
-        ) from error
-    except (ValueError, csv.Error, OSError) as error:  # pandas' ParserError and pyarrow's ArrowInvalid are ValueErrors
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # a damaged file makes pandas and pyarrow raise many kinds
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").rstrip().rstrip(".")
         raise InputError(f"table {path.name!r} can't be read ({reason}): repair it or export it again.") from error
     raise InputError(f"table {path.name!r} ends in {path.suffix!r}: give a .csv or a .parquet file.")
 
 
-def _check_header(path: Path) -> None:
-    """Read the header as it stands: pandas would rename duplicates without a word."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = next(csv.reader(file), [])
-    if not any(name.strip() for name in header):
+def _read_csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"table {path.name!r} is not UTF-8 (byte {error.start}): save it as UTF-8, as 'CSV UTF-8' in a spreadsheet."
+        ) from error
+    if not text.strip():
         raise InputError(f"table {path.name!r} is empty: give a header line with column names, and rows.")
-    duplicates = sorted({name for name in header if header.count(name) > 1})
-    if duplicates:
-        raise InputError(f"table {path.name!r} has more than one column named {duplicates[0]!r}: rename one of them.")
-    if len(header) == 1 and ";" in header[0]:
-        raise InputError(f"table {path.name!r} is separated by semicolons: save it with commas.")
+    if "\0" in text:
+        raise InputError(f"table {path.name!r} holds NUL characters, so it is no CSV: export it again, in UTF-8.")
+    header = pd.read_csv(io.StringIO(text), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
+    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            raise InputError(f"table {path.name!r} is separated by {word}: save it with commas.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # otherwise pandas makes an index of the first column where rows have a field more than the header
+            frame = pd.read_csv(io.StringIO(text), index_col=False, low_memory=False)
+    except pd.errors.ParserWarning as warning:
+        raise InputError(
+            f"table {path.name!r} has rows of more fields than the {len(header)} of its header: name every column, "
+            "or repair those rows."
+        ) from warning
+    frame.columns = pd.Index(header)  # pandas renames duplicates without a word, and columns that have no name
+    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pandas as pd
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        frame: pd.DataFrame = file.read().to_pandas()
+    frame.columns = pd.Index([str(name).rstrip("\0") for name in frame.columns])  # as NumPy drops them
+    return frame
 
 
 def _check_frame(frame: pd.DataFrame, file: str, target: str) -> None:
-    from pandas.api import types
-
-    frame.columns = [str(name) for name in frame.columns]
-    require_choice(f"target in {file!r}: column", target, frame.columns)
-    if frame.shape[1] < 2:
-        raise InputError(f"table {file!r} has only the target {target!r}: add at least one column to predict it from.")
+    names = list(frame.columns)
+    if "" in names:
+        raise InputError(f"column {names.index('') + 1} in {file!r} has no name: name it, or leave it out.")
+    duplicates = frame.columns[frame.columns.duplicated()]
+    if len(duplicates):
+        raise InputError(f"table {file!r} has more than one column named {duplicates[0]!r}: rename one of them.")
+    if len(names) < 2:
+        raise InputError(
+            f"table {file!r} has {len(names)} column(s), but a target and a column to predict it from are needed: add "
+            "columns, or separate them by commas."
+        )
+    require_choice(f"target in {file!r}: column", target, names)
     if len(frame) < MIN_ROWS:
         raise InputError(f"table {file!r} has {len(frame)} row(s), but at least {MIN_ROWS} are needed: add rows.")
     y = frame[target]
-    if types.is_bool_dtype(y) or not types.is_numeric_dtype(y) or types.is_complex_dtype(y):
+    if not _is_numeric(y):
         raise InputError(f"target {target!r} in {file!r} is not numeric ({_example(y)}): choose a column of numbers.")
     if y.isna().any():
         raise InputError(
             f"target {target!r} in {file!r} is missing in {int(y.isna().sum())} row(s): drop or fill them."
         )
-    if not np.isfinite(y.to_numpy(dtype=np.float64)).all():
-        raise InputError(f"target {target!r} in {file!r} has infinite values: drop or repair those rows.")
+    if _is_too_large(y):
+        raise InputError(f"target {target!r} in {file!r} has {_TOO_LARGE}: drop or repair those rows.")
     if y.nunique() < 2:
         raise InputError(f"target {target!r} in {file!r} is constant: choose a column that varies.")
     for name in frame.columns.drop(target):
         column = frame[name]
-        if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
-            raise InputError(f"column {name!r} in {file!r} holds dates: turn it into numbers, or leave it out.")
-        if not types.is_bool_dtype(column) and types.is_numeric_dtype(column):
-            if types.is_complex_dtype(column) or np.isinf(column.to_numpy(dtype=np.float64, na_value=np.nan)).any():
-                raise InputError(f"column {name!r} in {file!r} has infinite or complex values: repair those rows.")
-        elif not column.dropna().map(lambda value: isinstance(value, str | bool | np.bool_)).all():
-            raise InputError(
-                f"column {name!r} in {file!r} mixes kinds of values ({_example(column)}): make it all numbers or text."
-            )
+        if _is_numeric(column):
+            if _is_too_large(column):
+                raise InputError(f"column {name!r} in {file!r} has {_TOO_LARGE}: drop or repair those rows.")
+        else:
+            strange = [value for value in column.dropna() if not isinstance(value, str | bool | np.bool_)]
+            if strange:
+                value = max(strange, key=lambda value: len(str(value)))  # the whole number that 64 bits can't hold
+                raise InputError(
+                    f"column {name!r} in {file!r} holds {str(value)[:40]!r}, of type {type(value).__name__}: turn it "
+                    "into text or 64-bit numbers, or leave it out."
+                )
         if column.nunique() < 2:
             raise InputError(f"column {name!r} in {file!r} is constant or empty: leave it out.")
+
+
+def _is_numeric(column: pd.Series[Any]) -> bool:
+    from pandas.api import types
+
+    return types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+
+
+def _is_too_large(column: pd.Series[Any]) -> bool:
+    return bool((np.abs(column.to_numpy(dtype=np.float64, na_value=np.nan)) > LARGEST).any())
 
 
 def _example(column: pd.Series[Any]) -> str:
     """The first value that is no number, cut short, for a message."""
     for value in column.dropna():
-        if isinstance(value, str) or not np.isscalar(value):
+        try:
+            float(value)
+        except (TypeError, ValueError):
             return f"for example {str(value)[:40]!r}"
     return f"it is {column.dtype}"
 
 
 def _column_transformer(train: pd.DataFrame) -> tuple[ColumnTransformer, list[str], list[str]]:
-    from pandas.api import types
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-    numeric = [c for c in train.columns if types.is_numeric_dtype(train[c]) and not types.is_bool_dtype(train[c])]
-    categorical = [c for c in train.columns if c not in numeric]
-    numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    numeric = [name for name in train.columns if _is_numeric(train[name])]
+    categorical = [name for name in train.columns if name not in numeric]
+    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     categories = make_pipeline(
         # pandas' own missing values and strings become what SimpleImputer knows: objects and NaN
         FunctionTransformer(_as_objects, feature_names_out="one-to-one"),
-        SimpleImputer(strategy="most_frequent", keep_empty_features=True),
+        SimpleImputer(strategy="most_frequent"),
         OneHotEncoder(max_categories=MAX_CATEGORIES, handle_unknown="infrequent_if_exist", sparse_output=False),
     )
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,17 +35,22 @@ class Draws:
     order: NDArray[np.int32]
 
 
-def draw(settings: Settings, recipe: Recipe, n_rows: int, n_features: int) -> Draws:
-    """Draw the start weights and the batch order of one fit; equal arguments give equal draws.
+class DrawKey(NamedTuple):
+    """All that draws depend on: equal keys, equal draws."""
 
-    With ``draws="sklearn"`` this replays ``MLPRegressor._initialize`` and ``_fit_stochastic`` (scikit-learn 1.9.1,
-    ``neural_network/_multilayer_perceptron.py``): from ``RandomState(random_state)``, a layer's kernel, then its bias;
-    then ``sklearn.utils.shuffle`` of the order so far, an epoch. With ``draws="keras"`` the kernels come from
-    ``keras.initializers.VarianceScaling`` and the order from ``keras.random``, seeded by `random_state`.
-    Both draw in float64, so that the dtype trained in does not change the start.
-    """
-    replay = _draw_sklearn if recipe.draws == "sklearn" else _draw_keras
-    return replay(
+    draws: str
+    seed: int
+    sizes: tuple[int, ...]
+    factor: float
+    uniform_bias: bool
+    n_rows: int
+    epochs: int
+
+
+def draw_key(settings: Settings, recipe: Recipe, n_rows: int, n_features: int) -> DrawKey:
+    """What the draws of one fit depend on."""
+    return DrawKey(
+        recipe.draws,
         settings.random_state,
         (n_features, *settings.hidden_layer_sizes, 1),
         _bound_factor(settings.activation, recipe.kernel_start),
@@ -55,12 +60,25 @@ def draw(settings: Settings, recipe: Recipe, n_rows: int, n_features: int) -> Dr
     )
 
 
+def draw(key: DrawKey) -> Draws:
+    """Draw the start weights and the batch order of one fit; equal keys give equal draws.
+
+    With ``draws="sklearn"`` this replays ``MLPRegressor._initialize`` and ``_fit_stochastic`` (scikit-learn 1.9.1,
+    ``neural_network/_multilayer_perceptron.py``): from ``RandomState(random_state)``, a layer's kernel, then its bias;
+    then ``sklearn.utils.shuffle`` of the order so far, an epoch. With ``draws="keras"`` the kernels come from
+    ``keras.initializers.VarianceScaling`` and the order from ``keras.random``, seeded by `random_state`.
+    Both draw in float64, so that the dtype trained in does not change the start.
+    """
+    replay = _draw_sklearn if key.draws == "sklearn" else _draw_keras
+    return replay(*key[1:])
+
+
 def _bound_factor(activation: str, kernel_start: str) -> float:
     """The f of the bound sqrt(f / (inputs + outputs)): ``MLPRegressor._init_coef``, Keras's ``GlorotUniform``."""
     return 2.0 if kernel_start == "sklearn" and activation == "logistic" else 6.0
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _draw_sklearn(
     seed: int, sizes: tuple[int, ...], factor: float, uniform_bias: bool, n_rows: int, epochs: int
 ) -> Draws:
@@ -81,7 +99,7 @@ def _draw_sklearn(
     return _frozen(kernels, biases, order)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _draw_keras(
     seed: int, sizes: tuple[int, ...], factor: float, uniform_bias: bool, n_rows: int, epochs: int
 ) -> Draws:

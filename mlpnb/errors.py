@@ -13,6 +13,9 @@ class InputError(ValueError):
     The command line prints it without a traceback and exits with code 2.
     """
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(" ".join(sentence.splitlines()))  # values and other libraries' words may break the line
+
 
 class ReportError(RuntimeError):
     """A notebook did not run to its end; the message says which cell, why, and where the failed notebook is."""
@@ -39,10 +42,13 @@ def require_choice(name: str, value: object, choices: Iterable[str], aliases: Ma
     """
     choices = list(choices)
     if isinstance(value, str) and value in choices:
-        return value
+        return str(value)  # NumPy's text as well
     text = str(value)
+    lower = {choice.lower(): choice for choice in choices}
     near = (aliases or {}).get(text.lower()) or next(
-        iter(difflib.get_close_matches(text.lower(), choices, n=1, cutoff=0.5)), None
+        (lower[match] for match in difflib.get_close_matches(text.lower(), lower, n=1, cutoff=0.5)), None
     )
     hint = f"; did you mean {near!r}?" if near else "."
-    raise InputError(f"{name} {value!r} is not known: choose one of {', '.join(choices)}{hint}")
+    listed = ", ".join(choice[:40] for choice in choices[:20])
+    more = f", and {len(choices) - 20} more" if len(choices) > 20 else ""  # a table can have thousands of columns
+    raise InputError(f"{name} {value!r} is not known: choose one of {listed}{more}{hint}")

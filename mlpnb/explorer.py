@@ -11,7 +11,7 @@ import base64
 import html
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,9 +25,10 @@ from mlpnb.export import grid_files
 from mlpnb.fit import Fit, NotFitted, Watch, fit_sklearn, load_training, training_is_loaded
 from mlpnb.grid import Grid, fit_row, rows_of
 from mlpnb.latest import LatestWorker
+from mlpnb.live import LivePicture
 from mlpnb.plots import GridPicture
 from mlpnb.recipe import Recipe
-from mlpnb.settings import ACTIVATIONS, DTYPES, Settings
+from mlpnb.settings import ACTIVATIONS, DTYPES, SOLVERS, Settings
 from mlpnb.state import State
 
 CACHED_FITS = 512
@@ -65,11 +66,10 @@ class FitCache:
             self._fits[self.key(data, settings, recipe)] = fit
 
 
-class Explorer(widgets.VBox):  # type: ignore[misc]
+class Explorer(LivePicture):
     """Sliders over alpha, dtype, activation and more, and the grid that follows them.
 
-    scikit-learn's column is drawn first, while TensorFlow starts in the background. Where widgets can't be shown, in an
-    executed report for one, the picture of the moment stands in their place.
+    scikit-learn's column is drawn first, while TensorFlow starts in the background.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, data: Data | None = None, settings: Settings | None = None) -> None:
+        super().__init__()
         own = data or load_data()
         self._datasets: dict[str, Data] = {own.name: own}
         self.state = State(own.name, settings or Settings())
@@ -96,14 +97,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._message = ""
         self._loading = False
         self._starting: asyncio.Task[None] | None = None
-        try:
-            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:
-            self._loop = None
         self._sklearn = LatestWorker[State](self._fit_sklearn, self._failed, "mlpnb scikit-learn")
         self._keras = LatestWorker[State](self._fit_keras, self._failed, "mlpnb Keras")
         self._build()
-        super().__init__(children=[self._head, self._more, self.image, self._status, self._share])
+        self.children = [self._head, self._more, self.image, self._status, self._share]
         # The first picture has what can be had at once: scikit-learn's column, and Keras's where TensorFlow runs.
         self._sklearn.submit(self.state)
         self._sklearn.wait(_FIRST_PICTURE_SECONDS)
@@ -157,6 +154,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         """
         self._go(State.from_json(text, tuple(self._choices())))
 
+    def describe(self) -> str:
+        """The grid in words."""
+        return self.grid.describe()
+
     @property
     def busy(self) -> bool:
         """Whether fits are under way."""
@@ -186,6 +187,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
                 options=ACTIVATIONS, style={"button_width": "80px"}, layout={"width": "560px"}
             ),
             "data": widgets.Dropdown(options=self._choices()),
+            "solver": widgets.ToggleButtons(options=SOLVERS, style={"button_width": "80px"}),
             "random_state": widgets.BoundedIntText(min=0, max=2**32 - 1),
             "learning_rate_init": widgets.SelectionSlider(
                 options=_options(LEARNING_RATES, settings.learning_rate_init)
@@ -209,7 +211,6 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._head = widgets.HBox([self._controls[name] for name in first], layout=wrapping)
         rest = [control for name, control in self._controls.items() if name not in first]
         self._more = widgets.Accordion([widgets.VBox(rest)], titles=["More settings"], selected_index=None)
-        self.image = widgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
         self._progress = widgets.FloatProgress(min=0, max=1, layout={"width": "200px", "visibility": "hidden"})
         self._words = widgets.HTML()
         self._status = widgets.HBox([self._progress, self._words], layout={"min_height": "34px"})
@@ -320,13 +321,6 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._message = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         self._post(self._draw)
 
-    def _post(self, call: Callable[[], None]) -> None:
-        """Call in the kernel's own thread, once it is free."""
-        if self._loop is None:
-            return  # nobody watches: `settled` draws
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(call)
-
     # From fits to picture ------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
@@ -409,13 +403,6 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         except InputError as error:
             self._message = str(error)
             self._draw()
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is not None:
-            bundle["image/png"] = base64.b64encode(self.image.value).decode()
-            bundle["text/plain"] = self.grid.describe()
-        return bundle
 
 
 def explore(data: Data | None = None, settings: Settings | None = None) -> Explorer:

@@ -1,22 +1,24 @@
-"""Files that carry a grid away: its figure, its numbers, its settings."""
+"""Files that carry results away: figures, numbers, settings."""
 
 from __future__ import annotations
 
-import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpnb.errors import InputError
+from mlpnb.plots import DescribedFigure, plot_grid
 from mlpnb.recipe import MATCHED
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mlpnb.grid import Grid
 
 
 def grid_files(grid: Grid) -> dict[str, bytes]:
     """The grid as files, content by name: figure (PNG, SVG), scores and predictions (CSV), settings (JSON)."""
-    from mlpnb.plots import plot_grid
     from mlpnb.state import State
 
     figure = plot_grid(grid)
@@ -30,7 +32,7 @@ def grid_files(grid: Grid) -> dict[str, bytes]:
 
 
 def save_grid(grid: Grid, folder: str | Path) -> list[Path]:
-    """Write the grid's figure, numbers and settings into `folder`; each file whole, or not at all.
+    """Write the grid's figure, numbers and settings into `folder`; nothing before all of it is there.
 
     Parameters
     ----------
@@ -48,20 +50,47 @@ def save_grid(grid: Grid, folder: str | Path) -> list[Path]:
     InputError
         If `folder` cannot be written to.
     """
+    return _save(grid_files(grid), folder)
+
+
+def save_results(results: Mapping[str, DescribedFigure | pd.DataFrame], folder: str | Path) -> list[Path]:
+    """Write figures (PNG and SVG) and tables (CSV) into `folder`; nothing before all of it is there.
+
+    Parameters
+    ----------
+    results : mapping
+        A figure or a table by the name that its files are to have.
+    folder : str or Path
+        Made if it is not there.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        If `folder` cannot be written to.
+    """
+    files: dict[str, bytes] = {}
+    for name, result in results.items():
+        if isinstance(result, DescribedFigure):
+            files |= {f"{name}.png": result.png(), f"{name}.svg": result.svg()}
+        else:
+            files[f"{name}.csv"] = result.to_csv(index=result.index.name is not None).encode()
+    return _save(files, folder)
+
+
+def _save(files: Mapping[str, bytes], folder: str | Path) -> list[Path]:
     folder = writable_folder(folder)
-    paths = []
-    for name, content in grid_files(grid).items():
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".mlpnb-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(temporary).chmod(0o644)  # a temporary file is for its owner alone
-            Path(temporary).replace(folder / name)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        paths.append(folder / name)
-    return paths
+    try:
+        # Made beside the final files, so that moving them there is one step of the file system.
+        with tempfile.TemporaryDirectory(prefix=".mlpnb-", dir=folder) as work:
+            for name, content in files.items():
+                Path(work, name).write_bytes(content)
+            return [Path(work, name).replace(folder / name) for name in files]
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def writable_folder(folder: str | Path) -> Path:
@@ -77,7 +106,9 @@ def writable_folder(folder: str | Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise InputError(
-            f"output folder {str(folder)!r} cannot be written to ({error.strerror}): choose another one."
-        ) from error
+        raise _unwritable(folder, error) from error
     return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"output folder {str(folder)!r} cannot be written to ({error.strerror}): choose another one.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlpnb.errors import InputError
+from mlpnb.recipe import MATCHED, SKLEARN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,9 +64,13 @@ class Fit:
     loss_curve: NDArray[np.floating]
     seconds: float
 
+    @property
+    def outcome(self) -> str:
+        """The score, or the epoch at which it diverged, in words."""
+        return f"R² {in_short(self.r2)}" if self.diverged_at is None else f"diverged at epoch {self.diverged_at}"
+
     def __repr__(self) -> str:
-        outcome = f"R² {self.r2:.3f}" if self.diverged_at is None else f"diverged at epoch {self.diverged_at}"
-        return f"Fit of {self.recipe.name!r}, alpha {self.settings.alpha:g}: {outcome} after {self.n_iter} epochs"
+        return f"Fit of {self.recipe.name!r}, alpha {self.settings.alpha:g}: {self.outcome} after {self.n_iter} epochs"
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,16 @@ class NotFitted:
     reason: str
 
 
-def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | None = None) -> Fit | NotFitted:
+def in_short(score: float) -> str:
+    """A score in three significant places or so, also where it is astronomically bad."""
+    if not np.isfinite(score) or abs(score) >= 1e4:
+        return f"{score:.1e}".replace("-", "−", 1)
+    return (f"{score:.3f}" if abs(score) < 100 else f"{score:.1f}").replace("-", "−")
+
+
+def fit_sklearn(
+    data: Data, settings: Settings, recipe: Recipe, watch: Watch | None = None, *, n_iter_no_change: int = 10
+) -> Fit | NotFitted:
     """Train scikit-learn's `MLPRegressor`.
 
     Parameters
@@ -86,6 +100,8 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
         One whose `library` is "scikit-learn".
     watch : callable, optional
         Called with the number of epochs done, every epoch; an exception that it raises ends the training.
+    n_iter_no_change : int, default=10
+        As `MLPRegressor` takes it, and its default.
 
     Returns
     -------
@@ -102,7 +118,7 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
     regressor = MLPRegressor(
         hidden_layer_sizes=settings.hidden_layer_sizes,
         activation=settings.activation,
-        solver="sgd",
+        solver=settings.solver,
         alpha=settings.alpha,
         batch_size=settings.batch_rows(len(data.y_train)),
         learning_rate_init=settings.learning_rate_init,
@@ -110,6 +126,7 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
         random_state=_watched_random_state(settings.random_state, watch),
         momentum=settings.momentum,
         nesterovs_momentum=settings.nesterovs_momentum,
+        n_iter_no_change=n_iter_no_change,
     )
     started = time.perf_counter()
     with warnings.catch_warnings(), np.errstate(all="ignore"), config_context(assume_finite=True):
@@ -132,7 +149,11 @@ def fit_sklearn(data: Data, settings: Settings, recipe: Recipe, watch: Watch | N
 
 
 def fit_keras(
-    data: Data, settings: Sequence[Settings], recipes: Sequence[Recipe], watch: Watch | None = None
+    data: Data,
+    settings: Sequence[Settings],
+    recipes: Sequence[Recipe],
+    watch: Watch | None = None,
+    done: Callable[[int], object] | None = None,
 ) -> list[Fit]:
     """Train networks by Keras, a cell for each pair of settings and recipe, stacked where their shapes allow it.
 
@@ -142,6 +163,8 @@ def fit_keras(
     settings, recipes : sequences of Settings and of Recipe, of equal length
     watch : callable, optional
         Called with the number of epochs done, every few epochs; an exception that it raises ends the training.
+    done : callable, optional
+        Called with the number of networks just trained, a program at a time.
 
     Raises
     ------
@@ -151,8 +174,17 @@ def fit_keras(
     cells = list(zip(settings, recipes, strict=True))
     return [
         _fit(data, *cell, trained.prediction, trained.coefs, trained.intercepts, trained.loss_curve, trained.seconds)
-        for cell, trained in zip(cells, load_training().train(data, cells, watch), strict=True)
+        for cell, trained in zip(cells, load_training().train(data, cells, watch, done), strict=True)
     ]
+
+
+def fit_reference(data: Data, settings: Settings, watch: Watch | None = None) -> Fit:
+    """Train what others are measured against: scikit-learn's network.
+
+    `MLPRegressor` itself, or Keras by scikit-learn's recipe (`MATCHED`) where scikit-learn lacks the activation.
+    """
+    fit = fit_sklearn(data, settings, SKLEARN, watch)
+    return fit if isinstance(fit, Fit) else fit_keras(data, [settings], [MATCHED], watch)[0]
 
 
 def load_training() -> ModuleType:
@@ -193,7 +225,7 @@ def _fit(
     r2 = rmse = float("nan")
     diverged_at = None
     if all(np.isfinite(array).all() for array in (prediction, *coefs, *intercepts)):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # finite, yet its square or sum may not be
             r2 = float(r2_score(data.y_test, prediction.astype(np.float64)))
             rmse = float(root_mean_squared_error(data.y_test, prediction.astype(np.float64)))
     else:

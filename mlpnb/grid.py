@@ -12,7 +12,7 @@ import numpy as np
 
 from mlpnb.data import Data
 from mlpnb.errors import InputError, require_choice
-from mlpnb.fit import Fit, NotFitted, Watch, fit_keras, fit_sklearn
+from mlpnb.fit import Fit, NotFitted, Watch, fit_keras, fit_sklearn, in_short
 from mlpnb.recipe import KERAS_1, KERAS_2, SKLEARN, Recipe
 from mlpnb.settings import Settings
 
@@ -104,8 +104,8 @@ class Grid:
         for alpha, row in zip(self.alphas, self.fits, strict=True):
             scores = {fit.recipe.name: fit.r2 for fit in row if isinstance(fit, Fit) and fit.diverged_at is None}
             ranked = sorted(scores, key=scores.__getitem__, reverse=True)
-            listed = ", ".join(f"{name} {scores[name]:.3f}" for name in ranked) or "none"
-            spread = f", apart by {max(scores.values()) - min(scores.values()):.3f}" if len(scores) > 1 else ""
+            listed = ", ".join(f"{name} {in_short(scores[name])}" for name in ranked) or "none"
+            spread = f", apart by {in_short(max(scores.values()) - min(scores.values()))}" if len(scores) > 1 else ""
             lines.append(f"- At alpha = {alpha:g}, the R² from best to worst: {listed}{spread}.")
             lines += [
                 f"- At alpha = {alpha:g}, {recipe.name}: {_outcome(fit)}."
@@ -152,11 +152,7 @@ def weight_difference(fit: Fit, reference: Fit) -> float:
 
 
 def _outcome(fit: Fit | NotFitted) -> str:
-    if isinstance(fit, NotFitted):
-        return fit.reason.replace("\n", " ")
-    if fit.diverged_at is not None:
-        return f"diverged at epoch {fit.diverged_at}"
-    return f"R² {fit.r2:.3f}"
+    return fit.reason.replace("\n", " ") if isinstance(fit, NotFitted) else fit.outcome
 
 
 def rows_of(settings: Settings) -> tuple[Settings, Settings]:

@@ -11,12 +11,16 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mlpnb.fit import Fit, NotFitted
+from mlpnb.fit import Fit, NotFitted, in_short
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
+    from mlpnb.climb import Climb
+    from mlpnb.data import Data
+    from mlpnb.divergence import StabilityMap
     from mlpnb.grid import Grid
 
 # Okabe and Ito's colours, told apart with any colour vision; the markers differ too, for a print in grey.
@@ -24,11 +28,13 @@ _STYLE: dict[str, dict[str, Any]] = {
     "scikit-learn": {"color": "#0072B2", "marker": "o"},
     "keras": {"color": "#D55E00", "marker": "^"},
 }
+_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)))
 _PANEL_INCHES = 3.0
 _PALE = 0.15
 
 
-class GridFigure(Figure):
+class DescribedFigure(Figure):
     """A matplotlib `Figure` that shows itself in a notebook with its alt text.
 
     Attributes
@@ -77,7 +83,7 @@ class GridPicture:
         self._layout = layout_of(grid)
         n_columns = len(grid.recipes)
         width, height = _PANEL_INCHES * n_columns, _PANEL_INCHES * len(grid.fits)
-        self.figure = GridFigure(figsize=(width, height), dpi=dpi)
+        self.figure = DescribedFigure(figsize=(width, height), dpi=dpi)
         self._canvas: Any = FigureCanvasAgg(self.figure)
         axes = self.figure.subplots(len(grid.fits), n_columns, sharex=True, sharey=True, squeeze=False)
         self.figure.subplots_adjust(
@@ -88,7 +94,7 @@ class GridPicture:
             wspace=0.06,
             hspace=0.08,
         )
-        self._limits = _limits(grid)
+        self._limits = _limits(grid.data)
         self._draw_fixed(axes, grid)
         self._panels = [
             [_Panel(ax, recipe.library) for ax, recipe in zip(row, grid.recipes, strict=True)] for row in axes
@@ -194,7 +200,7 @@ class _Panel:
             within = (fit.prediction >= limits[0]) & (fit.prediction <= limits[1])
             points = truth[within], fit.prediction[within]
             beyond = truth[~within], np.clip(fit.prediction[~within], *limits)
-            scores = f"R² {_number(fit.r2)}\nRMSE {_number(fit.rmse)}"
+            scores = f"R² {in_short(fit.r2)}\nRMSE {in_short(fit.rmse)}"
             if not within.all():
                 scores += f"\n{np.sum(~within)} of {len(truth)} beyond (×)"
         self._points.set_data(*points)
@@ -208,7 +214,7 @@ class _Panel:
             artist.set_alpha(2 * _PALE if pale else 1.0)
 
 
-def plot_grid(grid: Grid) -> GridFigure:
+def plot_grid(grid: Grid) -> DescribedFigure:
     """Draw the grid: prediction against truth on the test part, a row an alpha, a column a recipe.
 
     All panels share their axes, which span the truth; a prediction beyond them is a cross at the edge, and counted.
@@ -220,10 +226,252 @@ def plot_grid(grid: Grid) -> GridFigure:
 
     Returns
     -------
-    GridFigure
+    DescribedFigure
         A matplotlib `Figure`, not known to pyplot: it shows itself in a notebook, and is saved by `savefig`.
     """
     return GridPicture(grid).figure
+
+
+def plot_ladder(table: pd.DataFrame) -> DescribedFigure:
+    """Draw the ladder: how far the predictions and the weights are from the reference's, rung by rung.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `ladder`.
+    """
+    figure = DescribedFigure(figsize=(9, 0.8 + 0.42 * len(table)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
+    rungs = np.arange(len(table))
+    left.plot(table["R²"], rungs, linestyle="-", markersize=6, **_STYLE["keras"])
+    left.axvline(table.attrs["reference R²"], color=_STYLE["scikit-learn"]["color"], linestyle=(0, (4, 2)),
+                 linewidth=1.6, label=table.attrs["reference"])  # fmt: skip
+    left.set(xlabel="R² on the test part")
+    left.legend(fontsize=8, loc="best")
+    left.grid(color="0.92")
+    _draw_distances(right, table)
+    left.set(yticks=rungs, yticklabels=_rung_labels(table), ylim=(len(table) - 0.5, -0.5))
+    figure.alt = _ladder_in_words(table)
+    return _drawn(figure)
+
+
+def plot_climb(data: Data, climb: Climb) -> DescribedFigure:
+    """Draw the reference's panel, that of the ladder's first rung, and the ladder's distances below them.
+
+    Parameters
+    ----------
+    data : Data
+    climb : Climb
+        From `mlpnb.climb.climb`.
+    """
+    n = len(climb.table)
+    width, height, below = 9.0, 5.0 + 0.3 * max(n, 3), 0.5 + 0.3 * max(n, 3)
+    figure = DescribedFigure(figsize=(width, height))
+
+    def place(left: float, bottom: float, wide: float, high: float) -> Axes:
+        """Axes at a place given in inches, since the panels are square and the ladder has long labels."""
+        return figure.add_axes((left / width, bottom / height, wide / width, high / height))
+
+    limits = _limits(data)
+    for left, fit in ((1.2, climb.reference), (5.4, climb.fits[0])):
+        ax = place(left, below + 1.05, 3.0, 3.0)
+        ax.plot(limits, limits, color="0.3", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        ax.set(xlim=limits, ylim=limits, title=fit.recipe.name, ylabel="prediction")
+        ax.set_xlabel(f"truth: {data.target_name}", parse_math=False)
+        ax.grid(color="0.92", zorder=0)
+        _Panel(ax, fit.recipe.library).show(fit, data.y_test, limits, pale=False)
+    ax = place(2.9, 0.5, width - 3.1, below - 0.5)
+    _draw_distances(ax, climb.table)
+    ax.set(yticks=range(n), yticklabels=_rung_labels(climb.table), ylim=(n - 0.5, -0.5))
+    figure.alt = _ladder_in_words(climb.table)
+    return _drawn(figure)
+
+
+def _draw_distances(ax: Axes, table: pd.DataFrame) -> None:
+    """How far predictions and weights are from the reference's, a row a rung, on a logarithmic axis."""
+    rungs = np.arange(len(table))
+    floor = np.finfo(np.float64).eps / 10
+    color = _STYLE["keras"]["color"]
+    ax.plot(table["RMS distance [SD of the target]"].clip(lower=floor), rungs, marker="^", color=color, markersize=6,
+            label="RMS distance of the predictions [SD of the target]")  # fmt: skip
+    ax.plot(table["weight difference [relative]"].clip(lower=floor), rungs, marker="s", fillstyle="none", color=color,
+            markersize=6, linestyle=(0, (4, 2)), label="largest weight difference [relative]")  # fmt: skip
+    diverged = table["diverged at epoch"]
+    for rung in np.flatnonzero(diverged.notna()):
+        words = f"diverged at epoch {diverged.iloc[rung]}"
+        ax.text(0.5, float(rung), words, color="#A00000", weight="bold", fontsize=9, va="center", ha="right")
+    ax.set(xscale="log", xlabel=f"distance from {table.attrs['reference']}", xlim=(floor / 2, 10))
+    ax.grid(color="0.92")
+    ax.set_axisbelow(True)
+    # above the axes, since a ladder may cross them from any corner to any other
+    ax.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+
+
+def plot_waterfall(table: pd.DataFrame) -> DescribedFigure:
+    """Draw the attribution: from the R² with all differences open to that with all closed, a bar a difference.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `attribute`.
+    """
+    figure = DescribedFigure(figsize=(9, 1.2 + 0.42 * len(table)), layout="constrained")
+    ax = figure.subplots()
+    closed = -table["R² share"].to_numpy()  # what closing it adds
+    ends = table.attrs["R² all open"] + np.cumsum(closed)
+    starts = ends - closed
+    n = len(table)
+    up, down = _STYLE["scikit-learn"]["color"], _STYLE["keras"]["color"]
+    bars = ax.barh(
+        np.arange(1, n + 1), closed, left=starts, height=0.6, color=np.where(closed >= 0, up, down),
+        xerr=table["R² SD"].fillna(0), error_kw={"ecolor": "0.2", "capsize": 2, "linewidth": 1},
+    )  # fmt: skip
+    for bar, share in zip(bars, closed, strict=True):
+        bar.set_hatch("" if share >= 0 else "//")
+        bar.set_edgecolor("white")
+    spread = max(np.max(np.maximum(starts, ends)) - np.min(np.minimum(starts, ends)), 1e-12)
+    for row, (share, sd, start, end) in enumerate(zip(closed, table["R² SD"], starts, ends, strict=True), start=1):
+        words = f"{_signed(share)}" + (f" ± {sd:.3f}" if np.isfinite(sd) else "")
+        ax.text(max(start, end) + 0.02 * spread + (sd if np.isfinite(sd) else 0), row, words, va="center", fontsize=8)
+    labels = [f"{table.attrs['start']}: all open", *table["difference"], f"all closed: {table.attrs['reference']}'s"]
+    first, last = (round(table.attrs[f"R² all {state}"], 3) + 0.0 for state in ("open", "closed"))  # no −0
+    for row, value in ((0, first), (n + 1, last)):
+        ax.plot([value], [row], marker="D", color="0.2", markersize=7)
+        ax.text(value + 0.02 * spread, row, f" {in_short(value)}", va="center", fontsize=9, weight="bold")
+    ax.set(yticks=range(n + 2), yticklabels=labels, xlabel="R² on the test part; a bar: what closing a difference adds "
+           f"(mean ± SD over {table.attrs['seeds']} seeds)")  # fmt: skip
+    low, high = min(starts.min(), ends.min(), first, last), max(starts.max(), ends.max(), first, last)
+    ax.set_xlim(low - 0.05 * spread, high + 0.25 * spread)
+    ax.set_ylim(n + 1.5, -0.5)
+    ax.grid(axis="x", color="0.92")
+    ax.set_axisbelow(True)
+    shares = "; ".join(f"{name} {_signed(share)}" for name, share in zip(table["difference"], closed, strict=True))
+    figure.alt = (
+        f"What closing each difference adds to R², from {in_short(first)} ({table.attrs['start']}) to {in_short(last)} "
+        f"({table.attrs['reference']}'s recipe): {shares}."
+    )
+    return _drawn(figure)
+
+
+def plot_stability(*planes: StabilityMap) -> DescribedFigure:
+    """Draw stability maps: a row a map, a panel a recipe, with the boundaries measured and those curvature leads to.
+
+    Parameters
+    ----------
+    *planes : StabilityMap
+        From `stability`, or the maps of `stability_by_activation`; with as many recipes each.
+    """
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    from mlpnb.divergence import OUTCOMES
+
+    n = len(planes[0].recipes)
+    size = 3.9 if len(planes) == 1 else 2.7
+    figure = DescribedFigure(figsize=(1.2 + size * n, 0.7 + size * len(planes)), layout="constrained")
+    axes = figure.subplots(len(planes), n, sharex=True, sharey=True, squeeze=False)
+    shades = ListedColormap(["#F7F7F7", "#BDBDBD", "#6E6E6E"])
+    for row, plane in zip(axes, planes, strict=True):
+        for index, ax in enumerate(row):
+            ax.pcolormesh(plane.learning_rates, plane.values, plane.outcomes[index], cmap=shades, vmin=0, vmax=2,
+                          shading="nearest", rasterized=True)  # fmt: skip
+            _draw_boundaries(ax, plane, index)
+            ax.set(xscale="log", yscale="log")
+            ax.set_xlim(plane.learning_rates[0], plane.learning_rates[-1])
+            ax.set_ylim(plane.values[0], plane.values[-1])
+        across = plane.across + (" (factor)" if plane.across == "target scale" else "")
+        row[0].set_ylabel(across if len(planes) == 1 else f"{plane.settings.activation}\n{across}")
+    for ax, recipe in zip(axes[0], planes[0].recipes, strict=True):
+        ax.set_title(recipe.name)
+    for ax in axes[-1]:
+        ax.set_xlabel("learning rate")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    handles += [Patch(facecolor=shades(shade), edgecolor="0.4") for shade in range(3)]
+    figure.legend(
+        handles, [*labels, *OUTCOMES], loc="outside lower center", ncols=int(figure.get_figwidth() // 2.2), fontsize=8
+    )
+    figure.alt = " ".join(plane.describe() for plane in planes)
+    return _drawn(figure)
+
+
+def _draw_boundaries(ax: Axes, plane: StabilityMap, index: int) -> None:
+    """The boundaries of all recipes as measured, and those that the curvatures of recipe `index` lead to."""
+    predicted, boundary = plane.predicted(), plane.boundary()
+    for other, style in zip(range(len(plane.recipes)), ("-", (0, (1, 1.2))), strict=False):
+        line = _STYLE["scikit-learn" if not plane.recipes[other].differences() else "keras"]
+        ax.plot(_on_map(boundary[other], plane), plane.values, color=line["color"], linestyle=style, linewidth=2.4,
+                label=f"measured, {plane.recipes[other].name}")  # fmt: skip
+    for end, marker, words in ((0, ">", "at the start"), (1, "<", "at the end")):
+        ax.plot(_on_map(predicted[index, :, end], plane), plane.values, linestyle="", marker=marker, markersize=4,
+                color="black", fillstyle="none", label=f"limit by the curvature {words}")  # fmt: skip
+
+
+def plot_replay(table: pd.DataFrame, title: str = "") -> DescribedFigure:
+    """Draw a replay: the loss, the gradient's norm and the norms of kernels and biases, step by step.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `replay`.
+    title : str, optional
+        What is replayed.
+    """
+    figure = DescribedFigure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    losses = ["loss", "gradient norm"]
+    norms = [column for column in table.columns if column not in ("epoch", *losses)]
+    for ax, columns in ((left, losses), (right, norms)):
+        for index, column in enumerate(columns):
+            values = table[column].where(np.isfinite(table[column]) & (table[column] > 0))
+            ax.plot(table.index, values, label=column, color=_LINES[index % len(_LINES)], linewidth=1.8,
+                    linestyle=_DASHES[index % len(_DASHES)])  # fmt: skip
+        ax.set(yscale="log", xlabel="step")
+        ax.grid(color="0.92")
+        ax.legend(fontsize=8)
+    from mlpnb.divergence import describe_replay
+
+    last = table.iloc[-1]
+    ended = "" if np.isfinite(last["loss"]) else f"; overflows at step {table.index[-1]}, in epoch {last['epoch']:.0f}"
+    figure.suptitle(f"{title}{ended}".strip("; "), fontsize=10)
+    figure.alt = f"{title}. Loss and norms by step. {describe_replay(table)}".removeprefix(". ")
+    return _drawn(figure)
+
+
+def _drawn(figure: DescribedFigure) -> DescribedFigure:
+    """The figure with a canvas, laid out for good: a layout goes on moving by a little each time it is drawn."""
+    FigureCanvasAgg(figure)
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+    return figure
+
+
+def _rung_labels(table: pd.DataFrame) -> list[str]:
+    return [f"{closes}  {change}".strip() for closes, change in zip(table["closes"], table["change"], strict=True)]
+
+
+def _ladder_in_words(table: pd.DataFrame) -> str:
+    """The ladder's alt text: its reference, and every rung."""
+    rungs = []
+    for _, row in table.iterrows():
+        outcome = f"R² {in_short(row['R²'])}"
+        if np.isnan(row["R²"]):
+            outcome = f"diverged at epoch {row['diverged at epoch']}"
+        elif np.isfinite(row["weight difference [relative]"]):
+            outcome += f", weights within {row['weight difference [relative]']:.1e}"
+        rungs.append(f"{row['closes']}: {outcome}")
+    reference = table.attrs["reference"] + (", which diverged" if np.isnan(table.attrs["reference R²"]) else "")
+    return f"The ladder to {reference}. " + "; ".join(rungs) + "."
+
+
+def _on_map(rates: Any, plane: StabilityMap) -> Any:
+    """Rates off the map are not drawn."""
+    inside = np.isfinite(rates) & (rates >= plane.learning_rates[0]) & (rates <= plane.learning_rates[-1])
+    return np.where(inside, rates, np.nan)
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "−") if abs(value) >= 5e-4 else "0.000"
 
 
 def layout_of(grid: Grid) -> tuple[Any, ...]:
@@ -236,15 +484,8 @@ def layout_of(grid: Grid) -> tuple[Any, ...]:
     )
 
 
-def _limits(grid: Grid) -> tuple[float, float]:
+def _limits(data: Data) -> tuple[float, float]:
     """Both axes' range: the truth's, with a margin. Predictions don't count, since they may be anywhere."""
-    low, high = float(np.min(grid.data.y_test)), float(np.max(grid.data.y_test))
+    low, high = float(np.min(data.y_test)), float(np.max(data.y_test))
     margin = 0.08 * (high - low) or max(abs(low), 1.0)
     return low - margin, high + margin
-
-
-def _number(value: float) -> str:
-    """A score in three significant places or so, also where it is astronomically bad."""
-    if not np.isfinite(value) or abs(value) >= 1e4:
-        return f"{value:.1e}".replace("-", "−", 1)
-    return (f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}").replace("-", "−")

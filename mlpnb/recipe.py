@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlpnb.errors import InputError, require_choice
+from mlpnb.settings import SOLVERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,8 @@ class Difference:
         The field's value for scikit-learn, and for Keras as the question uses it.
     source : str
         The files, with versions, that the sentence rests on.
+    solvers : tuple of str
+        The solvers for which it can matter at all.
     """
 
     name: str
@@ -45,13 +48,14 @@ class Difference:
     sklearn: str
     keras: str
     source: str
+    solvers: tuple[str, ...] = SOLVERS
 
 
-def _difference(title: str, sentence: str, sklearn: str, keras: str, source: str) -> Any:
-    return dataclasses.field(
-        default=sklearn,
-        metadata={"title": title, "sentence": sentence, "sklearn": sklearn, "keras": keras, "source": source},
-    )
+def _difference(
+    title: str, sentence: str, sklearn: str, keras: str, source: str, solvers: tuple[str, ...] = SOLVERS
+) -> Any:
+    metadata = {"title": title, "sentence": sentence, "sklearn": sklearn, "keras": keras, "source": source}
+    return dataclasses.field(default=sklearn, metadata=metadata | {"solvers": solvers})
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class Recipe:
         Title of the column.
     library : {"keras", "scikit-learn"}, default="keras"
         Who trains: Keras's layers and optimizer, or `MLPRegressor` itself.
-    data_term, penalty_scale, penalised_kernels, kernel_start, bias_start, draws, stopping, dtype, scalars : str
-        The differences, each scikit-learn's value or Keras's: see `DIFFERENCES`.
+    data_term, penalty_scale, penalised_kernels, kernel_start, bias_start, draws, stopping, epsilon, dtype, scalars
+        The differences, each scikit-learn's value or Keras's, as text: see `DIFFERENCES`.
 
     Raises
     ------
@@ -116,10 +120,13 @@ class Recipe:
     draws: str = _difference(
         "random draws",
         "scikit-learn draws from NumPy's RandomState, layer by layer, then a shuffle an epoch; Keras from its own "
-        "generator, so equal seeds do not correspond.",
+        "generator, within bounds rounded to float32, so equal seeds do not correspond.",
         "sklearn",
         "keras",
-        _MLP + " _initialize, _fit_stochastic; " + _KERAS + "random/seed_generator.py",
+        _MLP
+        + " _initialize, _fit_stochastic; "
+        + _KERAS
+        + "random/seed_generator.py, backend/tensorflow/random.py uniform",
     )
     stopping: str = _difference(
         "stopping",
@@ -128,6 +135,14 @@ class Recipe:
         "tol",
         "never",
         _MLP + " _update_no_improvement_count; " + _KERAS + "backend/tensorflow/trainer.py fit",
+    )
+    epsilon: str = _difference(
+        "epsilon",
+        "Adam's epsilon is 1e-8 in scikit-learn and 1e-7 in Keras, unless one is given.",
+        "1e-8",
+        "1e-7",
+        _MLP + " MLPRegressor; " + _KERAS + "optimizers/adam.py",
+        solvers=("adam",),
     )
     dtype: str = _difference(
         "dtype",
@@ -138,11 +153,12 @@ class Recipe:
     )
     scalars: str = _difference(
         "scalar rounding",
-        "Keras rounds a Python float for the momentum or for L2 to float32 even under float64 (0.9 becomes "
-        "0.8999999761581421), scikit-learn rounds nothing.",
+        "Keras rounds a Python float for the momentum, for Adam's betas or for L2 to float32 even under float64 (0.9 "
+        "becomes 0.8999999761581421), scikit-learn rounds nothing.",
         "exact",
         "float32",
-        _KERAS + "backend/tensorflow/core.py cast, optimizers/sgd.py update_step, regularizers/regularizers.py L2",
+        _KERAS + "backend/tensorflow/core.py cast, optimizers/sgd.py update_step, optimizers/adam.py update_step, "
+        "regularizers/regularizers.py L2",
     )
 
     def __post_init__(self) -> None:
@@ -156,9 +172,10 @@ class Recipe:
                     f"{difference.sklearn!r}: leave it, or use library='keras'."
                 )
 
-    def differences(self) -> tuple[Difference, ...]:
-        """The differences in which this recipe departs from scikit-learn's, in order."""
-        return tuple(d for d in DIFFERENCES.values() if getattr(self, d.name) != d.sklearn)
+    def differences(self, solver: str | None = None) -> tuple[Difference, ...]:
+        """The differences in which this recipe departs from scikit-learn's, in order: those that `solver` knows."""
+        departs = (d for d in DIFFERENCES.values() if getattr(self, d.name) != d.sklearn)
+        return tuple(d for d in departs if solver is None or solver in d.solvers)
 
     def replace(self, **changes: Any) -> Recipe:
         """A copy with `changes`, validated again."""

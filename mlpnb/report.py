@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,10 @@ _TEMPLATE = """
 {%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
 {%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
+{# A widget that leaves no picture, such as a progress bar, leaves nothing. #}
+{%- block data_text scoped -%}
+{%- if 'application/vnd.jupyter.widget-view+json' not in output.data -%}{{ super() }}{%- endif -%}
+{%- endblock data_text -%}
 {# The words that go with a picture are its alt text. #}
 {%- block data_png scoped -%}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
@@ -96,6 +101,20 @@ def write_report(
             return [Path(shutil.move(path, out / path.name)) for path in files]
 
 
+def default_parameters(notebook: str) -> dict[str, Any]:
+    """The parameters of one of mlpnb's notebooks, with the values in its cell tagged ``parameters``.
+
+    Raises
+    ------
+    InputError
+        If there is no such notebook.
+    """
+    import papermill
+
+    found = papermill.inspect_notebook(str(notebook_path(notebook)))
+    return {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
+
+
 def _where_and_why(error: Any) -> str:
     if hasattr(error, "ename"):
         return f"cell {error.exec_count or error.cell_index} with {error.ename}: {error.evalue}"
@@ -116,6 +135,21 @@ def _local_kernel_manager() -> type:
     return LocalKernelManager
 
 
+def _markdown(source: str) -> str:
+    """Markdown as HTML with formulas as MathML, which a browser sets by itself, without a script from outside."""
+    from latex2mathml.converter import convert
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Renderer(IPythonRenderer):  # type: ignore[misc]
+        def block_math(self, body: str) -> str:
+            return str(convert(body, display="block"))
+
+        def inline_math(self, body: str) -> str:
+            return str(convert(body))
+
+    return str(MarkdownWithMath(renderer=Renderer(escape=False)).render(source))
+
+
 def _html(executed: Path) -> str:
     """The executed notebook as one HTML page that asks for nothing from outside."""
     from nbconvert import HTMLExporter
@@ -126,5 +160,6 @@ def _html(executed: Path) -> str:
         raw_template=_TEMPLATE,
         embed_images=True,
     )
+    exporter.register_filter("markdown2html", _markdown)
     body, _ = exporter.from_filename(str(executed), resources={"metadata": {"name": "mlpnb report"}})
     return str(body)

@@ -18,6 +18,7 @@ from mlpnb.errors import InputError, require_choice
 
 ACTIVATIONS = ("logistic", "tanh", "relu", "identity", "softplus")
 DTYPES = ("float32", "float64")
+SOLVERS = ("sgd", "adam")
 # Keras's and other common names, to point a user at scikit-learn's.
 _ACTIVATION_ALIASES = {"sigmoid": "logistic", "linear": "identity", "hyperbolic": "tanh"}
 _DTYPE_ALIASES = {"float": "float64", "double": "float64", "single": "float32", "f4": "float32", "f8": "float64"}
@@ -41,7 +42,7 @@ class Rule:
             return "one of " + ", ".join(self.choices)
         kind = "a whole number" if self.integer else "a finite number"
         if math.isfinite(self.high):
-            return f"{kind} from {self.low:g} to {self.high:g}"
+            return f"{kind} from {self.low:g} to {self.high:.10g}"
         return f"{kind}, {self.low:g} or more" if self.low_included else f"{kind} above {self.low:g}"
 
     def check(self, name: str, value: object) -> Any:
@@ -52,9 +53,13 @@ class Rule:
         refusal = InputError(f"{name} is {value!r}, but it must be {self.allowed()}: give such a value.")
         if isinstance(value, bool) or not isinstance(value, kind):
             raise refusal
-        number = int(value) if self.integer else float(value)  # type: ignore[call-overload]
+        try:
+            number = int(value) if self.integer else float(value)  # type: ignore[call-overload]
+            finite = math.isfinite(number)
+        except OverflowError:  # a whole number beyond every float
+            raise refusal from None
         above = number >= self.low if self.low_included else number > self.low
-        if not (math.isfinite(number) and above and number <= self.high):
+        if not (finite and above and number <= self.high):
             raise refusal
         return number
 
@@ -81,12 +86,14 @@ class Settings:
         Activation of the hidden layers. scikit-learn has no softplus.
     hidden_layer_sizes : tuple of int, default=(10,)
         Units of each hidden layer; ``()`` is the linear model.
+    solver : {"sgd", "adam"}, default="sgd"
+        The optimizer.
     learning_rate_init : float, default=0.001
         Learning rate, constant; above 0.
     momentum : float, default=0.9
-        From 0 to 1.
+        From 0 to 1; sgd's.
     nesterovs_momentum : bool, default=True
-        Whether the momentum is Nesterov's.
+        Whether sgd's momentum is Nesterov's.
     batch_size : int or "auto", default="auto"
         Rows a batch; "auto" is ``min(200, rows)``.
     max_iter : int, default=200
@@ -106,6 +113,7 @@ class Settings:
         "logistic", help="activation of the hidden layers", choices=ACTIVATIONS, aliases=_ACTIVATION_ALIASES
     )
     hidden_layer_sizes: tuple[int, ...] = _setting((10,), help="units of a hidden layer", integer=True, low=1)
+    solver: str = _setting("sgd", help="optimizer", choices=SOLVERS)
     learning_rate_init: float = _setting(1e-3, help="learning rate", low=0, low_included=False)
     momentum: float = _setting(0.9, help="momentum", low=0, high=1)
     nesterovs_momentum: bool = _setting(True, help="Nesterov's momentum")
@@ -121,21 +129,22 @@ class Settings:
     def _checked(cls, name: str, value: Any) -> Any:
         rule = cls.rule(name)
         if name == "hidden_layer_sizes":
-            if isinstance(value, str) or not hasattr(value, "__iter__"):
+            if isinstance(value, str | bytes) or not hasattr(value, "__iter__") or getattr(value, "shape", None) == ():
                 raise InputError(
                     f"hidden_layer_sizes is {value!r}, but it must be a sequence of whole numbers, 1 or more each: "
                     "write (10,) for one layer of ten units."
                 )
             return tuple(rule.check("hidden_layer_sizes", units) for units in value)
         if name == "nesterovs_momentum":
-            if not isinstance(value, bool):
+            from numpy import bool_  # not above: help on the command line is to come at once
+
+            if not isinstance(value, bool | bool_):
                 raise InputError(f"nesterovs_momentum is {value!r}, but it must be True or False: give one of them.")
-            return value
-        if name == "batch_size":
+            return bool(value)
+        if name == "batch_size" and isinstance(value, str):
             if value == "auto":
-                return value
-            if isinstance(value, str):
-                raise InputError(f"batch_size is {value!r}, but it must be 'auto' or {rule.allowed()}: give one.")
+                return "auto"
+            raise InputError(f"batch_size is {value!r}, but it must be 'auto' or {rule.allowed()}: give one.")
         return rule.check(name, value)
 
     @classmethod

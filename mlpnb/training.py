@@ -11,10 +11,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 # No greeting about oneDNN on stderr, and the same rounding with and without it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlpnb.draws import draw
+from mlpnb.draws import DrawKey, Draws, draw, draw_key
 from mlpnb.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mlpnb.recipe import Recipe
     from mlpnb.settings import Settings
 
+Seen = TypeVar("Seen")
+
 KERAS_ACTIVATION = {
     "logistic": "sigmoid",
     "tanh": "tanh",
@@ -42,7 +44,9 @@ KERAS_ACTIVATION = {
     "softplus": "softplus",
 }
 EPOCHS_A_CALL = 50  # epochs are fed in parts of this many: their number is never compiled in, and a fit can be left
+CELLS_A_PROGRAM = 64  # more are no faster a fit (measured), and take longer to compile
 TOL, N_ITER_NO_CHANGE = 1e-4, 10  # scikit-learn's defaults, as in the question
+_ADAM = {"beta_1": 0.9, "beta_2": 0.999}  # both libraries' defaults
 
 # A program is compiled for each shape by design; TensorFlow would warn of "retracing" from the fifth on.
 logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
@@ -84,7 +88,7 @@ class Shape:
 
     layer_sizes: tuple[int, ...]  # inputs, hidden units, outputs
     activation: str
-    nesterov: bool
+    optimizer: Literal["SGD", "Nesterov", "Adam"]
     dtype: str
     n_rows: int
     batch_rows: int
@@ -96,7 +100,7 @@ def shape_of(data: Data, settings: Settings, recipe: Recipe) -> Shape:
     return Shape(
         layer_sizes=(n_features, *settings.hidden_layer_sizes, 1),
         activation=settings.activation,
-        nesterov=settings.nesterovs_momentum,
+        optimizer="Adam" if settings.solver == "adam" else "Nesterov" if settings.nesterovs_momentum else "SGD",
         dtype=settings.dtype if recipe.dtype == "floatx" else data.X_train.dtype.name,
         n_rows=n_rows,
         batch_rows=settings.batch_rows(n_rows),
@@ -104,12 +108,16 @@ def shape_of(data: Data, settings: Settings, recipe: Recipe) -> Shape:
 
 
 def train(
-    data: Data, cells: Sequence[tuple[Settings, Recipe]], watch: Callable[[int], None] | None = None
+    data: Data,
+    cells: Sequence[tuple[Settings, Recipe]],
+    watch: Callable[[int], None] | None = None,
+    done: Callable[[int], object] | None = None,
 ) -> list[Trained]:
-    """Train a network a cell, all cells of equal `Shape` in one compiled program.
+    """Train a network a cell, up to `CELLS_A_PROGRAM` cells of equal `Shape` at once in one compiled program.
 
     Each equals an ordinary ``keras.Sequential`` of ``Dense`` layers trained by ``model.fit`` from the same start in
-    the same order, to rounding.
+    the same order, to rounding. Cells that cannot differ, such as those of a penalty of 0 divided by
+    rows or not, train once.
 
     Parameters
     ----------
@@ -117,31 +125,134 @@ def train(
     cells : sequence of (Settings, Recipe)
     watch : callable, optional
         Called with the number of epochs done, every few epochs; an exception that it raises ends the training.
+    done : callable, optional
+        Called with the number of cells that a program has just trained.
 
     Returns
     -------
     list of Trained
         In the order of `cells`.
     """
-    results: dict[int, Trained] = {}
-    by_shape: dict[Shape, list[int]] = {}
+    alike: dict[Shape, dict[_Cell, list[int]]] = {}
     for index, (settings, recipe) in enumerate(cells):
-        by_shape.setdefault(shape_of(data, settings, recipe), []).append(index)
-    for shape, indices in by_shape.items():
-        with _running:
-            trained = _program(shape, len(indices)).run(data, [cells[i] for i in indices], watch)
-        results.update(zip(indices, trained, strict=True))
+        shape = shape_of(data, settings, recipe)
+        alike.setdefault(shape, {}).setdefault(_cell(data, settings, recipe, shape), []).append(index)
+    results: dict[int, Trained] = {}
+    for shape, indices in alike.items():
+        distinct = list(indices)
+        for first in range(0, len(distinct), CELLS_A_PROGRAM):
+            chunk = distinct[first : first + CELLS_A_PROGRAM]
+            # Beyond a grid's few, whole powers of two, so that few programs are compiled; the last cell fills up.
+            n_cells = len(chunk) if len(chunk) <= 4 else 1 << (len(chunk) - 1).bit_length()
+            with _running:
+                trained = _program(shape, n_cells).run(data, chunk + [chunk[-1]] * (n_cells - len(chunk)), watch)
+            for cell, result in zip(chunk, trained, strict=False):
+                results |= dict.fromkeys(indices[cell], result)
+            if done is not None:
+                done(sum(len(indices[cell]) for cell in chunk))
     return [results[index] for index in range(len(cells))]
 
 
-class _CellValue:
-    """A tensor in place of a Python float in a Keras optimizer: a hyperparameter with a value a cell."""
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One update of a network, as it stands before it.
 
-    def __init__(self, tensor: Any) -> None:
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    loss : float
+        The batch's loss, penalty included.
+    gradients : list of ndarray
+        Of that loss, a kernel's and a bias's a layer.
+    kernels, biases : list of ndarray, shapes (inputs, outputs) and (outputs,)
+    """
+
+    epoch: int
+    loss: float
+    gradients: list[NDArray[np.floating]]
+    kernels: list[NDArray[np.floating]]
+    biases: list[NDArray[np.floating]]
+
+
+def trace(data: Data, settings: Settings, recipe: Recipe, look: Callable[[Step], Seen]) -> list[Seen]:
+    """Train a network step by step, as `train` does it, and gather what `look` sees of each step.
+
+    All epochs are trained, whatever the recipe says of stopping, but for those after a loss that is not finite.
+    """
+    shape = shape_of(data, settings, recipe)
+    seen = []
+    with _running:
+        for step in _program(shape, 1).trace(data, _cell(data, settings, recipe, shape)):
+            seen.append(look(step))
+            if not np.isfinite(step.loss):
+                break
+    return seen
+
+
+def largest_curvature(
+    data: Data, settings: Settings, recipe: Recipe,
+    coefs: Sequence[NDArray[np.floating]], intercepts: Sequence[NDArray[np.floating]],
+) -> float:  # fmt: skip
+    """The largest eigenvalue of the Hessian of the recipe's loss over all training rows, penalty included.
+
+    Parameters
+    ----------
+    coefs, intercepts : sequences of ndarray, shapes (inputs, outputs) and (outputs,)
+        The weights at which it is taken.
+    """
+    shape = shape_of(data, settings, recipe)
+    with _running:
+        return _program(shape, 1).largest_curvature(data, _cell(data, settings, recipe, shape), coefs, intercepts)
+
+
+class _Cell(NamedTuple):
+    """All that one network's training depends on beside its data and `Shape`: equal cells train alike."""
+
+    start: DrawKey
+    constants: tuple[tuple[str, Any], ...]
+
+
+def _cell(data: Data, settings: Settings, recipe: Recipe, shape: Shape) -> _Cell:
+    """A recipe and its settings as the numbers that the compiled loop works with, in the dtype that it works in."""
+
+    def scalar(value: float) -> float:
+        return float(np.float32(value)) if recipe.scalars == "float32" else value
+
+    n_layers = len(shape.layer_sizes) - 1
+    penalised = [recipe.penalised_kernels == "all" or index < n_layers - 1 for index in range(n_layers)]
+    constants = {
+        "learning_rate": settings.learning_rate_init,
+        "momentum": scalar(settings.momentum),
+        **{key: scalar(number) for key, number in _ADAM.items()},
+        "epsilon": float(recipe.epsilon),
+        "data_factor": 0.5 if recipe.data_term == "half" else 1.0,
+        "penalty": tuple(scalar(settings.alpha / 2) if on else 0.0 for on in penalised),
+        "per_row": float(recipe.penalty_scale == "per row" and settings.alpha > 0),
+        "tol": TOL if recipe.stopping == "tol" else -np.inf,
+        "max_iter": settings.max_iter,
+    }
+    as_trained = {key: np.asarray(value, shape.dtype).tolist() for key, value in constants.items()}
+    hashable = {key: tuple(value) if isinstance(value, list) else value for key, value in as_trained.items()}
+    return _Cell(draw_key(settings, recipe, *data.X_train.shape), tuple(hashable.items()))
+
+
+class _CellValue:
+    """A tensor in place of a Python float in a Keras optimizer: a hyperparameter with a value a cell.
+
+    Keras rounds such a float where it casts it (``ops.cast(self.beta_1, ...)``, ``optimizers/adam.py``, Keras 3.15.1),
+    and not where it calculates with it (``1 - self.beta_1``): the tensor is what a cast gives, `number` the float.
+    """
+
+    def __init__(self, tensor: Any, number: float = 0.0) -> None:
         self.tensor = tensor
+        self.number = number
 
     def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
         return self.tensor
+
+    def __rsub__(self, other: float) -> float:
+        return other - self.number
 
     def __ne__(self, other: object) -> bool:
         return True  # `SGD.update_step` asks whether there is momentum at all; a zero gives the same step
@@ -159,36 +270,27 @@ class _Program:
         self.shape = shape
         self.n_cells = n_cells
         self.model = _stacked_model(shape, n_cells)
-        # Made with a float so that the momentum slots exist; each cell's own values are put in when traced.
-        self.optimizer = keras.optimizers.SGD(
-            learning_rate=lambda: self._learning_rate, momentum=0.9, nesterov=shape.nesterov
-        )
+        self.optimizer = _optimizer(shape, lambda: self._learning_rate)
         self.optimizer.build(self.model.trainable_variables)
         self._learning_rate: Any = None
-        self._train = tf.function(self._epochs, jit_compile=True, autograph=False)
+        self._train, self._look, self._move, self._curve = (
+            tf.function(work, jit_compile=True, autograph=False)
+            for work in (self._epochs, self._gradients, self._apply, self._hessian_product)
+        )
 
-    def run(
-        self, data: Data, cells: Sequence[tuple[Settings, Recipe]], watch: Callable[[int], None] | None
-    ) -> list[Trained]:
+    def run(self, data: Data, cells: Sequence[_Cell], watch: Callable[[int], None] | None) -> list[Trained]:
         dtype = self.shape.dtype
-        draws = [draw(settings, recipe, *data.X_train.shape) for settings, recipe in cells]
-        for index, layer in enumerate(self.model.layers):
-            layer.kernel.assign(np.stack([d.kernels[index] for d in draws]).astype(dtype))
-            layer.bias.assign(np.stack([d.biases[index][None] for d in draws]).astype(dtype))
-        for slot in self.optimizer.momentums:
-            slot.assign(tf.zeros(slot.shape, dtype))
+        draws = [draw(cell.start) for cell in cells]
+        self._start(draws)
         X, y = tf.constant(data.X_train, dtype), tf.constant(data.y_train, dtype)
-        constants = {
-            key: tf.constant(np.array([_constants(*cell, len(self.model.layers))[key] for cell in cells]), dtype)
-            for key in ("learning_rate", "momentum", "data_factor", "penalty", "per_row", "tol", "max_iter")
-        }
+        constants = _stack([cell.constants for cell in cells], dtype)
         state = (
             tf.ones([self.n_cells], tf.bool),
             tf.fill([self.n_cells], tf.constant(np.inf, dtype)),
             tf.zeros([self.n_cells], tf.int32),
         )
         curves = []
-        max_iter = max(settings.max_iter for settings, _ in cells)
+        max_iter = max(cell.start.epochs for cell in cells)
         started = time.perf_counter()
         for first in range(0, max_iter, EPOCHS_A_CALL):
             if watch is not None:
@@ -206,6 +308,55 @@ class _Program:
             curves.append(curve.numpy())
         seconds = (time.perf_counter() - started) / self.n_cells
         return self._results(data, np.concatenate(curves), seconds)
+
+    def _start(self, draws: Sequence[Draws]) -> None:
+        for index, layer in enumerate(self.model.layers):
+            layer.kernel.assign(np.stack([d.kernels[index] for d in draws]).astype(self.shape.dtype))
+            layer.bias.assign(np.stack([d.biases[index][None] for d in draws]).astype(self.shape.dtype))
+        for slot in self.optimizer.variables:  # momentum, Adam's averages and its count of steps
+            slot.assign(tf.zeros(slot.shape, slot.dtype))
+
+    def trace(self, data: Data, cell: _Cell) -> Iterator[Step]:
+        """Train one network a step at a time, and tell each before its update; the same steps as `run`'s."""
+        dtype, active = self.shape.dtype, tf.ones([1], tf.bool)
+        drawn = draw(cell.start)
+        self._start([drawn])
+        constants = _stack([cell.constants], dtype)
+        X, y = data.X_train.astype(dtype), data.y_train.astype(dtype)
+        for epoch, order in enumerate(drawn.order, start=1):
+            for first in range(0, len(order), self.shape.batch_rows):
+                rows = order[first : first + self.shape.batch_rows]
+                loss, gradients = self._look(tf.constant(X[rows][None]), tf.constant(y[rows][None]), constants)
+                yield Step(
+                    epoch,
+                    float(loss[0]),
+                    [gradient.numpy()[0] for gradient in gradients],
+                    [layer.kernel.numpy()[0] for layer in self.model.layers],
+                    [layer.bias.numpy()[0, 0] for layer in self.model.layers],
+                )
+                self._move(gradients, active, constants)
+
+    def largest_curvature(self, data: Data, cell: _Cell, coefs: Any, intercepts: Any) -> float:
+        """The largest eigenvalue of the Hessian of the loss over all training rows, at the given weights."""
+        from scipy.sparse.linalg import LinearOperator, eigsh
+
+        for layer, kernel, bias in zip(self.model.layers, coefs, intercepts, strict=True):
+            layer.kernel.assign(kernel[None].astype(self.shape.dtype))
+            layer.bias.assign(bias[None, None].astype(self.shape.dtype))
+        constants = _stack([cell.constants], self.shape.dtype)
+        X, y = (tf.constant(array[None], self.shape.dtype) for array in (data.X_train, data.y_train))
+        shapes = [variable.shape for variable in self.model.trainable_variables]
+        ends = np.cumsum([np.prod(shape) for shape in shapes])
+
+        def product(vector: NDArray[np.floating]) -> NDArray[np.floating]:
+            parts = np.split(vector.ravel().astype(self.shape.dtype), ends[:-1])
+            vectors = [tf.constant(part.reshape(shape)) for part, shape in zip(parts, shapes, strict=True)]
+            return np.concatenate([p.numpy().ravel() for p in self._curve(X, y, constants, vectors)])
+
+        operator = LinearOperator((ends[-1], ends[-1]), matvec=product, dtype=self.shape.dtype)
+        # from a fixed vector, for the same figure every time
+        (largest,) = eigsh(operator, k=1, which="LA", v0=np.ones(ends[-1]), return_eigenvectors=False)
+        return float(largest)
 
     def _results(self, data: Data, curves: NDArray[np.floating], seconds: float) -> list[Trained]:
         X_test = np.broadcast_to(data.X_test.astype(self.shape.dtype), (self.n_cells, *data.X_test.shape))
@@ -268,26 +419,65 @@ class _Program:
         return state
 
     def _step(self, X: Any, y: Any, active: Any, constants: dict[str, Any]) -> Any:
-        """One update of every active cell by the Keras optimizer; the batch's loss a cell, before the update.
+        """One update of every active cell by the Keras optimizer; the batch's loss a cell, before the update."""
+        loss, gradients = self._gradients(X, y, constants)
+        self._apply(gradients, active, constants)
+        return loss
+
+    def _loss(self, X: Any, y: Any, constants: dict[str, Any]) -> Any:
+        """A batch's loss, one a cell.
 
         loss = data_factor · mean((y − ŷ)²) + Σ_layers penalty · Σ W² / (rows of this batch, where `per_row`)
         """
-        variables = self.model.trainable_variables
         rows = tf.cast(tf.shape(X)[1], self.shape.dtype)
         penalty = constants["penalty"] / tf.where(constants["per_row"] > 0, rows, 1)[:, None]
-        with tf.GradientTape() as tape:
-            error = y - self.model(X, training=True)[..., 0]
-            loss = constants["data_factor"] * tf.reduce_mean(tf.square(error), axis=1)
-            for index, layer in enumerate(self.model.layers):
-                loss += penalty[:, index] * tf.reduce_sum(tf.square(layer.kernel), axis=(1, 2))
-            total = tf.reduce_sum(loss)  # cells share no weights: the gradient of the sum is each cell's own
-        gradients = tape.gradient(total, variables)
-        # A cell that has stopped takes a step of nothing: no gradient, no momentum.
-        on = active[:, None, None]
-        self._learning_rate = constants["learning_rate"][:, None, None]
-        self.optimizer.momentum = _CellValue(tf.where(on, constants["momentum"][:, None, None], 0))
-        self.optimizer.apply([tf.where(on, gradient, 0) for gradient in gradients], variables)
+        error = y - self.model(X, training=True)[..., 0]
+        loss = constants["data_factor"] * tf.reduce_mean(tf.square(error), axis=1)
+        for index, layer in enumerate(self.model.layers):
+            loss += penalty[:, index] * tf.reduce_sum(tf.square(layer.kernel), axis=(1, 2))
         return loss
+
+    def _gradients(self, X: Any, y: Any, constants: dict[str, Any]) -> Any:
+        with tf.GradientTape() as tape:
+            loss = self._loss(X, y, constants)
+            total = tf.reduce_sum(loss)  # cells share no weights: the gradient of the sum is each cell's own
+        return loss, tape.gradient(total, self.model.trainable_variables)
+
+    def _apply(self, gradients: list[Any], active: Any, constants: dict[str, Any]) -> None:
+        values = {key: constants[key][:, None, None] for key in ("learning_rate", "momentum", *_ADAM, "epsilon")}
+        # A cell that has stopped takes a step of nothing: no rate, no momentum.
+        on = active[:, None, None]
+        self._learning_rate = tf.where(on, values["learning_rate"], 0)
+        if self.shape.optimizer == "Adam":
+            for key, number in _ADAM.items():
+                setattr(self.optimizer, key, _CellValue(values[key], number))
+            self.optimizer.epsilon = values["epsilon"]
+        else:
+            self.optimizer.momentum = _CellValue(tf.where(on, values["momentum"], 0))
+        gradients = [tf.where(on, gradient, 0) for gradient in gradients]
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+
+    def _hessian_product(self, X: Any, y: Any, constants: dict[str, Any], vectors: list[Any]) -> list[Any]:
+        """The product of the loss's Hessian with a vector, given and returned in the shapes of the variables."""
+        with tf.GradientTape() as tape:
+            _, gradients = self._gradients(X, y, constants)
+            product = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradients, vectors, strict=True)])
+        variables = self.model.trainable_variables
+        zero = tf.UnconnectedGradients.ZERO
+        return list(tape.gradient(product, variables, unconnected_gradients=zero))
+
+
+def _optimizer(shape: Shape, learning_rate: Callable[[], Any]) -> Any:
+    """A Keras optimizer with all the slots it may need; each cell's own values are put in when it is traced."""
+    if shape.optimizer == "Adam":
+        return keras.optimizers.Adam(learning_rate)
+    return keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=shape.optimizer == "Nesterov")
+
+
+def _stack(cells: Sequence[tuple[tuple[str, Any], ...]], dtype: str) -> dict[str, Any]:
+    """The cells' constants by name, each a tensor with a leading cell axis."""
+    rows = [dict(cell) for cell in cells]
+    return {key: tf.constant(np.array([row[key] for row in rows]), dtype) for key in rows[0]}
 
 
 def _stacked_model(shape: Shape, n_cells: int) -> Any:
@@ -304,21 +494,3 @@ def _stacked_model(shape: Shape, n_cells: int) -> Any:
         for index, n_units in enumerate(units)
     ]
     return keras.Sequential([keras.Input((None, n_inputs), batch_size=n_cells, dtype=shape.dtype), *layers])
-
-
-def _constants(settings: Settings, recipe: Recipe, n_layers: int) -> dict[str, Any]:
-    """A recipe and its settings as the numbers that the compiled loop works with."""
-
-    def scalar(value: float) -> float:
-        return float(np.float32(value)) if recipe.scalars == "float32" else value
-
-    penalised = [recipe.penalised_kernels == "all" or index < n_layers - 1 for index in range(n_layers)]
-    return {
-        "learning_rate": settings.learning_rate_init,
-        "momentum": scalar(settings.momentum),
-        "data_factor": 0.5 if recipe.data_term == "half" else 1.0,
-        "penalty": [scalar(settings.alpha / 2) if on else 0.0 for on in penalised],
-        "per_row": 1.0 if recipe.penalty_scale == "per row" else 0.0,
-        "tol": TOL if recipe.stopping == "tol" else -np.inf,
-        "max_iter": settings.max_iter,
-    }

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from mlpnb.lab import copy_notebooks
@@ -19,6 +20,8 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
+
+SWITCHES = "mlpnb.switches(mlpnb.load_data('diabetes'), mlpnb.Settings(activation='identity', random_state=16))"
 
 pytestmark = [
     pytest.mark.browser,
@@ -56,6 +59,7 @@ def lab(tmp_path_factory):
     """A JupyterLab over a copy of the notebooks, without news and without a person's own settings."""
     folder = tmp_path_factory.mktemp("lab")
     copy_notebooks(folder / "work")
+    nbformat.write(only("import mlpnb", SWITCHES), folder / "work" / "switches.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,13 +88,24 @@ def lab(tmp_path_factory):
         server.wait(30)
 
 
-def run_all(page, lab):
-    """Open the first notebook, run all its cells, and wait until the explorer's picture is whole."""
-    page.goto(f"{lab}/01_the_question.ipynb?reset")
+def only(*sources):
+    """A notebook of these cells."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def run_all_cells(page, lab, notebook):
+    page.goto(f"{lab}/{notebook}?reset")
     page.wait_for_selector(".jp-CodeCell .cm-content", timeout=90_000)
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=90_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
+
+
+def run_all(page, lab):
+    """Open the first notebook, run all its cells, and wait until the explorer's picture is whole."""
+    run_all_cells(page, lab, "01_the_question.ipynb")
     page.wait_for_selector(".noUi-handle", state="attached", timeout=120_000)
     page.wait_for_function(
         "[...document.querySelectorAll('.widget-html-content')]"
@@ -115,7 +130,7 @@ def wait_for_words(page, text):
     page.wait_for_function(
         "text => [...document.querySelectorAll('.widget-html-content')].some(e => e.textContent.includes(text))",
         arg=text,
-        timeout=30_000,
+        timeout=60_000,
     )
 
 
@@ -161,6 +176,21 @@ def test_alpha_moves_the_picture_by_keyboard_without_a_blank_frame_or_an_error(p
     page.locator(".jupyter-widget-Collapse-header", has_text="Copy as code").click()
     assert "mlpnb.fit_grid(data, settings)" in page.locator(".widget-html-content pre").inner_text()
     page.screenshot(path=OUTPUT / "lab-share.png")
+    assert page.errors == []
+    assert page.outside == []
+
+
+def test_a_switch_moves_the_panel_and_the_ladder(page, lab):
+    run_all_cells(page, lab, "switches.ipynb")
+    wait_for_words(page, "differences open: data term, penalty scale")
+    before = picture(page).get_attribute("src")
+    page.screenshot(path=OUTPUT / "switches-before.png")
+    page.get_by_role("button", name="scikit-learn: half", exact=True).click()
+    wait_for_words(page, "differences open: penalty scale, kernel start")
+    assert picture(page).get_attribute("src") != before
+    page.get_by_role("button", name="All scikit-learn", exact=True).click()
+    wait_for_words(page, "differences open: none")
+    page.screenshot(path=OUTPUT / "switches-after.png")
     assert page.errors == []
     assert page.outside == []
 

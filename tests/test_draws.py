@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from sklearn.neural_network import MLPRegressor
 
 from mlpnb import KERAS_1, KERAS_2, MATCHED, SKLEARN, Settings
-from mlpnb.draws import draw
+from mlpnb.draws import draw, draw_key
 from mlpnb.fit import SKLEARN_ACTIVATIONS
 
 N_ROWS, N_FEATURES = 25, 3
+
+
+def drawn(settings, recipe, n_rows, n_features):
+    return draw(draw_key(settings, recipe, n_rows, n_features))
 
 
 class Spy(MLPRegressor):
@@ -41,7 +45,7 @@ def test_scikit_learns_draws_are_replayed_bit_for_bit(activation, hidden, seed):
     random = np.random.default_rng(0)
     regressor.fit(random.normal(size=(N_ROWS, N_FEATURES)), np.arange(N_ROWS, dtype=float))
     for recipe in (MATCHED, SKLEARN):
-        draws = draw(settings, recipe, N_ROWS, N_FEATURES)
+        draws = drawn(settings, recipe, N_ROWS, N_FEATURES)
         for ours, own in zip((*draws.kernels, *draws.biases), regressor.coefs_ + regressor.intercepts_, strict=True):
             np.testing.assert_array_equal(ours, own)
         np.testing.assert_array_equal(draws.order, np.reshape(regressor.rows_seen, (4, N_ROWS)))
@@ -51,14 +55,14 @@ def test_scikit_learns_draws_are_replayed_bit_for_bit(activation, hidden, seed):
 @hypothesis_settings(max_examples=30, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), n_rows=st.integers(2, 40), epochs=st.integers(1, 5))
 def test_each_epoch_sees_every_row_once(recipe, seed, n_rows, epochs):
-    order = draw(Settings(random_state=seed, max_iter=epochs, batch_size=1), recipe, n_rows, N_FEATURES).order
+    order = drawn(Settings(random_state=seed, max_iter=epochs, batch_size=1), recipe, n_rows, N_FEATURES).order
     assert order.shape == (epochs, n_rows)
     np.testing.assert_array_equal(np.sort(order, axis=1), np.tile(np.arange(n_rows), (epochs, 1)))
 
 
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
 def test_epochs_and_seeds_have_orders_of_their_own(recipe):
-    one, other = (draw(Settings(random_state=seed), recipe, 100, N_FEATURES) for seed in (0, 1))
+    one, other = (drawn(Settings(random_state=seed), recipe, 100, N_FEATURES) for seed in (0, 1))
     assert len(np.unique(one.order, axis=0)) == 200
     assert not np.any(np.all(one.order == other.order, axis=1))
     assert not np.any(one.kernels[0] == other.kernels[0])
@@ -67,7 +71,7 @@ def test_epochs_and_seeds_have_orders_of_their_own(recipe):
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
 def test_more_epochs_go_on_where_fewer_ended(recipe):
     """Moving the slider of the epochs shows the same training for longer, not another one."""
-    few, many = (draw(Settings(max_iter=epochs), recipe, 50, N_FEATURES) for epochs in (3, 170))
+    few, many = (drawn(Settings(max_iter=epochs), recipe, 50, N_FEATURES) for epochs in (3, 170))
     np.testing.assert_array_equal(few.order, many.order[:3])
     np.testing.assert_array_equal(few.kernels[0], many.kernels[0])
 
@@ -87,7 +91,7 @@ def test_more_epochs_go_on_where_fewer_ended(recipe):
 def test_kernels_fill_their_bound_and_keep_to_it(recipe, activation, factor):
     """A kernel of 20,000 draws comes within a hundredth of ±sqrt(f / (inputs + outputs)), on both sides."""
     settings = Settings(activation=activation, hidden_layer_sizes=(100, 200), max_iter=1, batch_size=1)
-    kernels = draw(settings, recipe, 2, 200).kernels
+    kernels = drawn(settings, recipe, 2, 200).kernels
     for kernel in kernels[:2]:
         bound = np.sqrt(factor / sum(kernel.shape))
         assert -bound <= kernel.min() < -0.99 * bound
@@ -98,7 +102,7 @@ def test_kernels_fill_their_bound_and_keep_to_it(recipe, activation, factor):
 def test_keras_kernels_are_those_of_a_dense_layers_default_initializer():
     """Seeded alike, ``Dense``'s default draws the very same float64 kernels."""
     settings = Settings(random_state=7, hidden_layer_sizes=(6,))
-    draws = draw(settings, KERAS_1, N_ROWS, N_FEATURES)
+    draws = drawn(settings, KERAS_1, N_ROWS, N_FEATURES)
     default = type(keras.layers.Dense(1).kernel_initializer)
     first = default(seed=keras.random.SeedGenerator(7))((N_FEATURES, 6), dtype="float64")
     np.testing.assert_array_equal(draws.kernels[0], keras.ops.convert_to_numpy(first))
@@ -108,10 +112,10 @@ def test_keras_kernels_are_those_of_a_dense_layers_default_initializer():
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
 def test_biases_start_at_zero_or_within_the_kernels_bound(recipe, activation):
     settings = Settings(activation=activation, hidden_layer_sizes=(400, 300), max_iter=1)
-    zeros = draw(settings, recipe.replace(bias_start="zeros"), N_ROWS, N_FEATURES)
+    zeros = drawn(settings, recipe.replace(bias_start="zeros"), N_ROWS, N_FEATURES)
     assert not any(np.any(bias) for bias in zeros.biases)
     factor = 2 if recipe.kernel_start == "sklearn" and activation == "logistic" else 6
-    uniform = draw(settings, recipe.replace(bias_start="uniform"), N_ROWS, N_FEATURES)
+    uniform = drawn(settings, recipe.replace(bias_start="uniform"), N_ROWS, N_FEATURES)
     for kernel, bias in list(zip(uniform.kernels, uniform.biases, strict=True))[:2]:
         bound = np.sqrt(factor / sum(kernel.shape))
         assert -bound <= bias.min() < -0.95 * bound
@@ -122,7 +126,7 @@ def test_biases_start_at_zero_or_within_the_kernels_bound(recipe, activation):
 def test_what_starts_the_biases_changes_no_other_draw(recipe):
     """Otherwise closing that one difference would also change the seed, and its effect could not be told."""
     one, other = (
-        draw(Settings(), recipe.replace(bias_start=start), N_ROWS, N_FEATURES) for start in ("uniform", "zeros")
+        drawn(Settings(), recipe.replace(bias_start=start), N_ROWS, N_FEATURES) for start in ("uniform", "zeros")
     )
     np.testing.assert_array_equal(one.order, other.order)
     for a, b in zip(one.kernels, other.kernels, strict=True):
@@ -138,7 +142,7 @@ def test_the_two_kernel_starts_differ_by_their_bound_alone(recipe):
     for activation, ratio in (("logistic", np.sqrt(3)), ("tanh", 1)):
         settings = Settings(activation=activation, max_iter=1)
         narrow, wide = (
-            draw(settings, recipe.replace(kernel_start=start), N_ROWS, N_FEATURES)
+            drawn(settings, recipe.replace(kernel_start=start), N_ROWS, N_FEATURES)
             for start in ("sklearn", "glorot_uniform")
         )
         np.testing.assert_allclose(wide.kernels[0], ratio * narrow.kernels[0], rtol=1e-7)
@@ -148,13 +152,13 @@ def test_the_two_kernel_starts_differ_by_their_bound_alone(recipe):
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
 def test_the_dtype_and_what_does_not_draw_leave_the_draws_alone(recipe):
     """float32 and float64 start from the same weights, rounded, and no slider but the seed's starts another one."""
-    first = draw(Settings(dtype="float64"), recipe, N_ROWS, N_FEATURES)
+    first = drawn(Settings(dtype="float64"), recipe, N_ROWS, N_FEATURES)
     changes = [{"dtype": "float32"}, {"alpha": 0}, {"learning_rate_init": 1}, {"momentum": 0}, {"batch_size": 3}]
     before = keras.config.floatx()
     try:
         for change in changes:
             keras.config.set_floatx("float64")
-            other = draw(Settings(**change), recipe, N_ROWS, N_FEATURES)
+            other = drawn(Settings(**change), recipe, N_ROWS, N_FEATURES)
             for a, b in zip((*first.kernels, *first.biases), (*other.kernels, *other.biases), strict=True):
                 assert b.dtype == np.float64
                 np.testing.assert_array_equal(a, b)
@@ -166,7 +170,7 @@ def test_the_dtype_and_what_does_not_draw_leave_the_draws_alone(recipe):
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
 def test_draws_cannot_be_changed_by_who_gets_them(recipe):
     """They are kept for the next fit with the same seed, which a change would reach."""
-    draws = draw(Settings(), recipe, N_ROWS, N_FEATURES)
+    draws = drawn(Settings(), recipe, N_ROWS, N_FEATURES)
     for array in (*draws.kernels, *draws.biases, draws.order):
         with pytest.raises(ValueError, match="read-only"):
             array += 1

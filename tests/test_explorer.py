@@ -149,7 +149,7 @@ def test_a_flood_of_moves_computes_few_fits_and_ends_at_the_last(data, monkeypat
 def test_a_hundred_moves_leak_no_figures(explorer):
     def figures():
         gc.collect()
-        return sum(type(o).__name__ == "GridFigure" for o in gc.get_objects())
+        return sum(type(o).__name__ == "DescribedFigure" for o in gc.get_objects())
 
     before = figures()
     for step in range(100):

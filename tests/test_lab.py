@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -15,20 +16,24 @@ import pytest
 from mlpnb.errors import InputError
 from mlpnb.lab import copy_notebooks, notebook_path
 
+NAMES = ["01_the_question.ipynb", "02_the_differences.ipynb", "03_divergence.ipynb"]
+
 
 def test_notebooks_are_copied_once_and_edits_are_kept(tmp_path):
     copied, kept = copy_notebooks(tmp_path)
-    assert [path.name for path in copied] == ["01_the_question.ipynb"]
+    assert [path.name for path in copied] == NAMES
     assert kept == []
     assert copy_notebooks(tmp_path) == ([], [])
     copied[0].write_text("mine")
-    assert copy_notebooks(tmp_path) == ([], copied)
+    assert copy_notebooks(tmp_path) == ([], copied[:1])
     assert copied[0].read_text() == "mine"
 
 
 def test_a_folder_in_the_way_of_a_notebook_is_kept(tmp_path):
     (tmp_path / "01_the_question.ipynb").mkdir()
-    assert copy_notebooks(tmp_path) == ([], [tmp_path / "01_the_question.ipynb"])
+    copied, kept = copy_notebooks(tmp_path)
+    assert [path.name for path in copied] == NAMES[1:]
+    assert kept == [tmp_path / "01_the_question.ipynb"]
 
 
 def test_unknown_notebooks_are_named():
@@ -41,27 +46,33 @@ def test_the_command_starts_jupyterlab_in_the_folder_and_ends_it_on_ctrl_c(tmp_p
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    lab = subprocess.Popen(
-        [sys.executable, "-m", "mlpnb", "lab", "--dir", "mine", "--no-browser", f"--port={port}", "--allow-root"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "mlpnb", "lab", "--dir", "mine", "--no-browser", f"--port={port}", "--allow-root"]
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        lab = subprocess.Popen(command, cwd=tmp_path, stdout=file, stderr=file, start_new_session=True)
     try:
-        said = []
-        for line in lab.stdout:
-            said.append(line)
-            if url := re.search(rf"http://127\.0\.0\.1:{port}/lab\?token=(\w+)", line):
+        url = f"http://127.0.0.1:{port}/api/contents"
+        for _ in range(600):
+            time.sleep(0.1)
+            token = re.search(r"token=(\w+)", log.read_text())
+            if token and reachable(port):
                 break
-        else:
-            pytest.fail("".join(said))
-        contents = f"http://127.0.0.1:{port}/api/contents?token={url[1]}"
-        with urllib.request.urlopen(contents, timeout=30) as answer:
+        with urllib.request.urlopen(f"{url}?token={token[1]}", timeout=30) as answer:
             names = [entry["name"] for entry in json.load(answer)["content"]]
         assert "01_the_question.ipynb" in names
-        assert said[0].startswith(f"Notebooks in {tmp_path / 'mine'}: ")
-        with pytest.raises(urllib.error.HTTPError, match="403"):  # nobody without the token
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents", timeout=30)
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:  # nobody without the token
+            urllib.request.urlopen(url, timeout=30)
+        refused.value.close()
         os.killpg(lab.pid, signal.SIGINT)  # as a terminal does
-        rest = lab.communicate(timeout=60)[0]
+        lab.wait(60)
     finally:
         lab.kill()
-    assert "Traceback" not in rest
+        lab.wait()
+    said = log.read_text()
+    assert said.startswith(f"Notebooks in {tmp_path / 'mine'}: ")
+    assert "Traceback" not in said
+
+
+def reachable(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

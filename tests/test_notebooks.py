@@ -8,6 +8,10 @@ import papermill
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+SMALL = {
+    "02_the_differences": {"n_seeds": 1, "n_seeds_of_guesses": 2},
+    "03_divergence": {"n_steps": 3, "n_seeds": 2},
+}
 # getrusage would tell of the test process too: its peak is handed down to what it starts
 MEMORY = "print('peak memory [kB]', open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
 
@@ -46,7 +50,8 @@ def test_it_is_committed_clean_and_holds_no_logic(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.parametrize(("activation", "dtype"), [("relu", "float32"), ("softplus", "float64")])
 def test_it_runs(path, tmp_path, activation, dtype):
-    run(path, tmp_path, {"activation": activation, "dtype": dtype, "max_iter": 4, "data": "diabetes"})
+    parameters = {"activation": activation, "dtype": dtype, "max_iter": 4, "data": "diabetes"}
+    run(path, tmp_path, parameters | SMALL.get(path.stem, {}))
 
 
 def test_the_question_at_its_full_settings(tmp_path):

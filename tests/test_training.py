@@ -4,6 +4,7 @@ The references are an ordinary ``keras.Sequential`` trained by ``model.fit``, an
 """
 
 from functools import cache
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -108,7 +109,7 @@ def train_plainly(data, settings, recipe):
     """Weights that ``model.fit`` of a ``Sequential`` of ``Dense`` layers ends with, from the draws' start and order."""
     dtype = settings.dtype if recipe.dtype == "floatx" else data.X_train.dtype.name
     set_floatx(dtype)
-    start = draws.draw(settings, recipe, *data.X_train.shape)
+    start = draws.draw(draws.draw_key(settings, recipe, *data.X_train.shape))
     sizes = (*settings.hidden_layer_sizes, 1)
     per_row = recipe.penalty_scale == "per row"
 
@@ -137,10 +138,17 @@ def train_plainly(data, settings, recipe):
         model.penalties = [(layer, factor) for layer in (layers if recipe.penalised_kernels == "all" else layers[:-1])]
     model.set_weights([array for pair in zip(start.kernels, start.biases, strict=True) for array in pair])
     momentum = np.float64(settings.momentum) if recipe.scalars == "exact" else settings.momentum
-    model.compile(
-        optimizer=keras.optimizers.SGD(
+    if settings.solver == "adam":
+        exact = np.float64 if recipe.scalars == "exact" else float
+        optimizer = keras.optimizers.Adam(
+            settings.learning_rate_init, exact(0.9), exact(0.999), epsilon=float(recipe.epsilon)
+        )
+    else:
+        optimizer = keras.optimizers.SGD(
             settings.learning_rate_init, momentum=momentum, nesterov=settings.nesterovs_momentum
-        ),
+        )
+    model.compile(
+        optimizer=optimizer,
         loss="mse" if recipe.data_term == "full" else half_mean_squared_error,
     )
     batches = Batches(data.X_train, data.y_train, start.order, settings.batch_rows(len(data.y_train)))
@@ -215,6 +223,45 @@ def test_every_kind_of_momentum_is_kerass(changes):
     settings = SMALL.replace(dtype="float64", **changes)
     (trained,) = trainer.train(table(), [(settings, KERAS_2)])
     assert relative(weights_of(trained), train_plainly(table(), settings, KERAS_2)) < 1e-12
+
+
+@pytest.mark.parametrize("recipe", [KERAS_2, MATCHED, KERAS_2.replace(scalars="exact")], ids=str)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_adam_is_kerass(recipe, dtype):
+    """Its averages go from nought to nought between fits, its betas are rounded where Keras rounds them."""
+    settings = SMALL.replace(dtype=dtype, solver="adam")
+    data = table(dtype)
+    trainer.train(data, [(settings, KERAS_1), (settings, KERAS_1.replace(epsilon="1e-8"))])  # a fit before
+    trained = trainer.train(data, [(settings, recipe), (settings, KERAS_1)])[0]
+    assert relative(weights_of(trained), train_plainly(data, settings, recipe)) < TOLERANCE[dtype]
+
+
+def test_cells_that_cannot_differ_are_trained_once(monkeypatch):
+    """Without a penalty, it matters neither how it is divided nor what it is laid on."""
+    sizes = []
+    original = trainer._Program.run
+
+    def run(self, data, cells, watch):
+        sizes.append(len(cells))
+        return original(self, data, cells, watch)
+
+    monkeypatch.setattr(trainer._Program, "run", run)
+    told = []
+    settings = SMALL.replace(alpha=0.0)
+    recipes = [KERAS_1, KERAS_2, KERAS_2.replace(penalty_scale="per row"), KERAS_2.replace(scalars="exact")]
+    trained = trainer.train(table(), [(settings, recipe) for recipe in recipes], done=told.append)
+    assert sizes == [1]
+    assert sum(told) == 4
+    for other in trained[1:]:
+        assert weights_of(other)[0] is weights_of(trained[0])[0]
+
+
+def test_many_cells_are_trained_in_programs_of_bounded_size():
+    settings = [SMALL.replace(alpha=alpha / 100) for alpha in range(70)]
+    together = trainer.train(table(), [(s, KERAS_2) for s in settings])
+    for index in (0, 63, 64, 69):
+        (alone,) = trainer.train(table(), [(settings[index], KERAS_2)])
+        np.testing.assert_allclose(together[index].coefs[0], alone.coefs[0], rtol=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -506,3 +553,94 @@ def test_what_else_a_notebook_sets_in_keras_changes_nothing():
     set_floatx("float16")
     after = trainer.train(table(), [(settings, KERAS_2)])[0]
     assert relative(weights_of(after), weights_of(before)) < 1e-12
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Step by step
+
+
+def whole_steps(settings, recipe):
+    return trainer.trace(table(settings.dtype), settings, recipe, lambda step: step)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("recipe", [MATCHED, KERAS_2], ids=lambda recipe: recipe.name)
+def test_a_trace_passes_through_the_weights_that_training_ends_with(recipe, solver):
+    """After two, three and five epochs of three batches, the last one short."""
+    settings = SMALL.replace(dtype="float64", solver=solver)
+    steps = whole_steps(settings, recipe)
+    assert [step.epoch for step in steps] == [epoch for epoch in range(1, 7) for _ in range(3)]
+    for n in (2, 3, 5):
+        trained = trainer.train(table(), [(settings.replace(max_iter=n), recipe)])[0]
+        before = steps[3 * n]
+        assert relative([*before.kernels, *before.biases], [*trained.coefs, *trained.intercepts]) < 1e-12
+        assert [array.shape for array in before.biases] == [array.shape for array in trained.intercepts]
+
+
+def test_a_step_tells_the_loss_and_the_gradient_of_its_batch_before_its_update():
+    """The loss by hand, from the rows of that batch; without momentum, the update is the gradient's."""
+    settings = SMALL.replace(dtype="float64", activation="tanh", momentum=0.0, alpha=2.0)
+    recipe, data = MATCHED.replace(data_term="full"), table()
+    order = draws.draw(draws.draw_key(settings, recipe, *data.X_train.shape)).order
+    steps = whole_steps(settings, recipe)
+    for index, (step, following) in enumerate(pairwise(steps)):
+        rows = np.split(order[step.epoch - 1], [40, 80])[index % 3]
+        (w0, w1), (b0, b1) = step.kernels, step.biases
+        error = data.y_train[rows] - (np.tanh(data.X_train[rows] @ w0 + b0) @ w1 + b1)[:, 0]
+        penalty = (np.sum(w0**2) + np.sum(w1**2)) / len(rows)
+        assert step.loss == pytest.approx(np.mean(error**2) + penalty, rel=1e-12)
+        before = [step.kernels[0], step.biases[0], step.kernels[1], step.biases[1]]
+        after = [following.kernels[0], following.biases[0], following.kernels[1], following.biases[1]]
+        for weight, moved, gradient in zip(before, after, step.gradients, strict=True):
+            np.testing.assert_allclose(moved, weight - 0.01 * gradient.reshape(weight.shape), rtol=0, atol=1e-14)
+
+
+def test_a_trace_ends_with_the_first_loss_that_is_not_finite():
+    settings = identity(learning_rate_init=10.0).replace(max_iter=1000)
+    losses = trainer.trace(table(), settings, KERAS_2, lambda step: step.loss)
+    assert len(losses) < 3000
+    assert np.isfinite(losses[:-1]).all()
+    assert not np.isfinite(losses[-1])
+
+
+def test_a_trace_can_be_left_and_leaves_nothing_behind():
+    """Neither a lock nor a velocity: what is trained next, or traced, has the same bits as before."""
+    settings = SMALL.replace(dtype="float64")
+    trained, traced = trainer.train(table(), [(settings, KERAS_2)])[0], whole_steps(settings, KERAS_2)
+
+    def leave(step):
+        if step.epoch == 3:
+            raise Left
+
+    with pytest.raises(Left):
+        trainer.trace(table(), settings.replace(random_state=1), KERAS_2, leave)
+    again, traced_again = trainer.train(table(), [(settings, KERAS_2)])[0], whole_steps(settings, KERAS_2)
+    for one, other in zip(weights_of(trained), weights_of(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [step.loss for step in traced_again] == [step.loss for step in traced]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_the_curvature_is_taken_at_the_weights_given_whatever_was_trained_before(dtype):
+    """And leaves training as it was."""
+    settings = SMALL.replace(dtype=dtype, activation="tanh")
+    data = table(dtype)
+    first, second = trainer.train(data, [(settings, KERAS_2), (settings.replace(random_state=1), KERAS_2)])
+
+    def at(trained):
+        return trainer.largest_curvature(data, settings, KERAS_2, trained.coefs, trained.intercepts)
+
+    one = at(first)
+    assert at(second) != one
+    (alone,) = trainer.train(data, [(settings, KERAS_2)])
+    assert at(first) == one
+    (again,) = trainer.train(data, [(settings, KERAS_2)])
+    for before, after in zip(weights_of(alone), weights_of(again), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_the_curvature_in_float32_is_that_in_float64():
+    cells = [(SMALL.replace(dtype=dtype, activation="tanh"), KERAS_2) for dtype in TOLERANCE]
+    start = draws.draw(draws.draw_key(*cells[0], *table().X_train.shape))
+    exact, single = (trainer.largest_curvature(table(), *cell, start.kernels, start.biases) for cell in cells)
+    assert single == pytest.approx(exact, rel=1e-4)

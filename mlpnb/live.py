@@ -1,0 +1,49 @@
+"""What interactive pictures share: they change in the kernel's own thread, and leave a picture where none can be."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+
+class LivePicture(widgets.VBox):  # type: ignore[misc]
+    """A widget around a picture that work in the background changes.
+
+    Where widgets can't be shown, in an executed report for one, the picture of the moment stands in its place.
+
+    Attributes
+    ----------
+    image : ipywidgets.Image
+        The picture, as PNG.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = widgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
+
+    def describe(self) -> str:
+        """The picture in words."""
+        raise NotImplementedError
+
+    def _post(self, call: Callable[[], None]) -> None:
+        """Call in the kernel's own thread, once it is free."""
+        if self._loop is None:
+            return  # nobody watches: `settled` draws
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            if self.image.value:
+                bundle["image/png"] = base64.b64encode(self.image.value).decode()
+            bundle["text/plain"] = self.describe()
+        return bundle
