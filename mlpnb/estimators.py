@@ -247,9 +247,9 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
 class KerasMLPRegressor(_TrainedByKeras, MLPRegressor):  # type: ignore[misc]
     """`sklearn.neural_network.MLPRegressor`, trained by Keras: the same fit, to rounding.
 
-    Parameters, attributes, methods, warnings and errors are `MLPRegressor`'s, as installed. A fit compiles a program
-    the first time that its shapes are met, in about a second, and imports TensorFlow before; later fits, with any
-    numbers, use the program again.
+    Parameters, attributes, methods, warnings and errors are `MLPRegressor`'s, as installed. The first fit imports
+    TensorFlow, and the first of its shapes compiles a program in about a second; later ones, with any numbers, use it
+    again.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ class KerasMLPRegressor(_TrainedByKeras, MLPRegressor):  # type: ignore[misc]
     Attributes
     ----------
     model_ : keras.Sequential
-        The fitted network; see `model_`.
+        The fitted network, made anew each time that it is asked for.
     coefs_, intercepts_ : list of ndarray, shapes (inputs, outputs) and (outputs,)
         Kernels and biases: float32 if X was, float64 otherwise and after ``solver="lbfgs"``, as in scikit-learn.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_, n_layers_, n_outputs_, \
@@ -305,7 +305,7 @@ class KerasMLPClassifier(_TrainedByKeras, MLPClassifier):  # type: ignore[misc]
     Attributes
     ----------
     model_ : keras.Sequential
-        The fitted network; see `model_`.
+        The fitted network, made anew each time that it is asked for.
     classes_ : ndarray or list of ndarray of shape (n_classes,)
     coefs_, intercepts_, loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_, \
     n_layers_, n_outputs_, n_features_in_, feature_names_in_, out_activation_
