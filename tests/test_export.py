@@ -144,7 +144,9 @@ def test_looking_whether_a_folder_can_be_written_to_leaves_nothing_in_it(tmp_pat
 
 def test_figures_and_tables_are_written_under_their_names(tmp_path):
     table = pd.DataFrame({"a": [1.5, 2.5]}).rename_axis("rung")
-    figure = mlpnb.plot_replay(pd.DataFrame({"epoch": [1, 1], "loss": [2.0, 1.0], "kernel 1 norm": [1.0, 0.5]}))
+    figure = mlpnb.plot_replay(
+        pd.DataFrame({"epoch": [1, 1], "loss": [2.0, 1.0], "gradient norm": [1.0, 0.5], "kernel 1 norm": [1.0, 0.5]})
+    )
     paths = mlpnb.save_results({"rungs": table, "replay": figure}, tmp_path / "out")
     assert {path.name for path in paths} == {"rungs.csv", "replay.png", "replay.svg"}
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / "rungs.csv", index_col="rung"), table)
