@@ -93,17 +93,10 @@ def _layers(model: Any) -> tuple[list[Any], tuple[str, ...]]:
         )
     dense: list[Any] = []
     activation: list[str] = []
-    previous = model.inputs[0]
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
         name = type(layer).__name__
-        if layer.input is not previous:
-            raise InputError(
-                f"layer {layer.name!r} does not take the output of the layer before, but scikit-learn's networks are "
-                "chains: give a keras.Sequential."
-            )
-        previous = layer.output
         if type(layer) is keras.layers.Activation and activation and activation[-1] == "identity":
             activation[-1] = _activation(layer)
         elif type(layer) in (keras.layers.Dense, DensePerRow):
@@ -115,6 +108,11 @@ def _layers(model: Any) -> tuple[list[Any], tuple[str, ...]]:
             raise InputError(f"layer {layer.name!r} is a {name}, which scikit-learn's MLPs have not: {instead}.")
     if not dense:
         raise InputError(f"model {model.name!r} has no Dense layer: give it one or more.")
+    graph = getattr(model, "_functional", None) or model  # of layers with one input each: a chain, unless one is shared
+    if len(graph._nodes) != len(graph.layers):
+        raise InputError(
+            f"model {model.name!r} uses a layer twice, but scikit-learn's networks do not: give a keras.Sequential."
+        )
     return dense, tuple(activation)
 
 

@@ -145,7 +145,7 @@ def begin(estimator: Any, X: Any, y: Any) -> Begun:
     ``neural_network/_multilayer_perceptron.py``), on a clone.
     """
     _check_estimator(estimator)
-    _check_can_be_trained(estimator)
+    check_can_be_trained(estimator)
     fresh, X, y = _validated(estimator, X, y, fresh=True)
     sizes = (X.shape[1], *hidden_sizes(fresh), y.shape[1])
     from sklearn.utils import check_random_state
@@ -349,7 +349,7 @@ def _check_estimator(estimator: Any) -> None:
     )
 
 
-def _check_can_be_trained(estimator: Any) -> None:
+def check_can_be_trained(estimator: Any) -> None:
     if estimator.solver == "lbfgs":
         raise InputError(
             "solver is 'lbfgs', which no optimizer of Keras's follows: use 'sgd' or 'adam', or fit the estimator and "
