@@ -15,6 +15,7 @@ from .divergence import (
     stability_by_activation,
 )
 from .errors import InputError
+from .estimators import KerasMLPClassifier, KerasMLPRegressor
 from .explorer import Explorer, explore
 from .export import save_grid, save_results
 from .fit import Fit, NotFitted
@@ -38,6 +39,8 @@ __all__ = [
     "Fit",
     "Grid",
     "InputError",
+    "KerasMLPClassifier",
+    "KerasMLPRegressor",
     "NotFitted",
     "Recipe",
     "Settings",
