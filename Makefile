@@ -28,6 +28,7 @@ app: .venv/installed  ## the first notebook as a web page, on this machine only
 bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/question.py
 	$(BIN)/python benchmarks/explanation.py
+	$(BIN)/python benchmarks/estimators.py
 
 pictures: .venv/installed  ## the pictures of the README, from real fits
 	$(BIN)/python docs/pictures.py

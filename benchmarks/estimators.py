@@ -1,28 +1,19 @@
-"""`KerasMLPRegressor` against `MLPRegressor`, fit by fit in turn, warm; and what the first fit costs.
-
-Prints a table of seconds and ratios and writes ``benchmarks/estimators.json``. Run it on a quiet machine.
-"""
+"""`KerasMLPRegressor` against `MLPRegressor`, fit by fit in turn, warm; and what the first fit costs."""
 
 from __future__ import annotations
 
-import json
-import platform
 import statistics
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import REPEATS, report, seconds
 from sklearn.neural_network import MLPRegressor
 
 import mlpnb
 
-REPEATS = 9
 QUESTION = {
     "hidden_layer_sizes": (10,), "activation": "logistic", "solver": "sgd", "alpha": 1.0, "momentum": 0.9,
     "batch_size": 200, "max_iter": 200, "tol": 0.0, "n_iter_no_change": 1000, "random_state": 0,
@@ -42,13 +33,6 @@ compiled = time.perf_counter()
 mlpnb.KerasMLPRegressor(hidden_layer_sizes=(11,), activation="logistic", solver="sgd", max_iter=1).fit(X, X[:, 0])
 print(imported - started, compiled - imported, time.perf_counter() - compiled)
 """
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    """The time that one call takes."""
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 def in_turn(X: Any, y: Any, params: dict[str, Any]) -> tuple[float, float]:
@@ -83,15 +67,7 @@ def main() -> None:
         keras, sklearn = in_turn(*problem)
         results |= {f"{name}: KerasMLPRegressor": keras, f"{name}: MLPRegressor": sklearn}
         ratios[f"{name}: Keras / scikit-learn"] = keras / sklearn
-    for title, rows, unit in (("seconds", results, " s"), ("ratios", ratios, "x")):
-        print(f"\n{title}")
-        for name, value in rows.items():
-            print(f"  {name:<78}{value:>10.3f}{unit}")
-    versions = {name: metadata.version(name) for name in ("mlpnb", "scikit-learn", "keras", "numpy")}
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "versions": versions}
-    target = Path(__file__).with_name("estimators.json")
-    target.write_text(json.dumps({"machine": machine, "seconds": results, "ratios": ratios}, indent=2) + "\n")
-    print(f"\nwritten: {target}")
+    report("estimators", results, ratios)
 
 
 if __name__ == "__main__":

@@ -131,12 +131,20 @@ def perturbed(config, r):
 
 
 def perturbed_outcome(config, seed):
-    """What scikit-learn makes of other last bits: in the data, and in the weights that it starts from."""
+    """What scikit-learn makes of other last bits: in the data, in the weights that it starts from, and in its outputs.
+
+    The last because no two libraries' exponentials agree in the last bit, and log(1 − p) of a p near 1 amplifies that.
+    """
     r = np.random.default_rng(seed)
 
     class Perturbed(config.estimator):
         def _init_coef(self, *args):
             return tuple(nudged(array, r) for array in super()._init_coef(*args))
+
+        def _forward_pass(self, activations):
+            activations = super()._forward_pass(activations)
+            activations[-1] = nudged(activations[-1], r)
+            return activations
 
     return outcome(perturbed(config, r), Perturbed)
 

@@ -18,6 +18,9 @@ from mlpnb.lab import copy_notebooks, notebook_path
 
 NAMES = ["01_the_question.ipynb", "02_the_differences.ipynb", "03_divergence.ipynb"]
 
+# Also where the tests run in a background that is deaf to Ctrl-C, as a shell's is.
+LISTENING = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+
 
 def test_notebooks_are_copied_once_and_edits_are_kept(tmp_path):
     copied, kept = copy_notebooks(tmp_path)
@@ -49,7 +52,7 @@ def test_the_command_starts_jupyterlab_in_the_folder_and_ends_it_on_ctrl_c(tmp_p
     command = [sys.executable, "-m", "mlpnb", "lab", "--dir", "mine", "--no-browser", f"--port={port}", "--allow-root"]
     log = tmp_path / "log"
     with log.open("w") as file:
-        lab = subprocess.Popen(command, cwd=tmp_path, stdout=file, stderr=file, start_new_session=True)
+        lab = subprocess.Popen(command, cwd=tmp_path, stdout=file, stderr=file, **LISTENING)
     try:
         url = f"http://127.0.0.1:{port}/api/contents"
         for _ in range(600):

@@ -109,7 +109,9 @@ def test_a_report_of_a_diverging_setting_says_so(tmp_path):
 def started(folder):
     """A report under way: its process, with a kernel of its own."""
     command = [sys.executable, "-m", "mlpnb", "report", "--data", "diabetes", "--out", str(folder)]
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # Also where the tests run in a background that is deaf to Ctrl-C, as a shell's is.
+    listen = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **listen)
     while run.poll() is None and not working_in(folder):
         time.sleep(0.05)
     time.sleep(2)

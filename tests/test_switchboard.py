@@ -53,7 +53,7 @@ def test_they_start_as_the_questions_keras_with_its_ladder(switches, data):
     (fit,) = fit_keras(data, [QUICK], [KERAS_2])
     assert climb_of(switches).fits[0].r2 == pytest.approx(fit.r2, rel=1e-9)
     assert list(climb_of(switches).table["closes"]) == list(mlpnb.ladder(data, QUICK)["closes"])
-    assert f"Keras as switched R² {fit.r2:.3f}" in switches.describe()
+    assert f"Keras as switched {fit.outcome};" in switches.describe()
     assert switches.describe() in switches._words.value
     assert size(switches)[0] > 500
 
