@@ -1,5 +1,7 @@
 from .attribution import Subsets, attribute, fit_subsets
 from .climb import ladder, variants
+from .comparison import Comparison, compare
+from .custom import DensePerRow, PoissonDeviance
 from .data import Data, load_data, read_table
 from .divergence import (
     StabilityMap,
@@ -25,6 +27,7 @@ from .plots import plot_grid, plot_ladder, plot_replay, plot_stability, plot_wat
 from .recipe import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Difference, Recipe, differences_table
 from .settings import Settings
 from .switchboard import Switches, switches
+from .translate import Translation, from_keras, to_keras
 
 __version__: str
 __all__ = [
@@ -33,7 +36,9 @@ __all__ = [
     "KERAS_2",
     "MATCHED",
     "SKLEARN",
+    "Comparison",
     "Data",
+    "DensePerRow",
     "Difference",
     "Explorer",
     "Fit",
@@ -42,13 +47,16 @@ __all__ = [
     "KerasMLPClassifier",
     "KerasMLPRegressor",
     "NotFitted",
+    "PoissonDeviance",
     "Recipe",
     "Settings",
     "StabilityMap",
     "Subsets",
     "Switches",
+    "Translation",
     "attribute",
     "boundary_factors",
+    "compare",
     "critical_learning_rate",
     "curvature",
     "describe_replay",
@@ -57,6 +65,7 @@ __all__ = [
     "explore",
     "fit_grid",
     "fit_subsets",
+    "from_keras",
     "ladder",
     "linear_boundaries",
     "load_data",
@@ -74,6 +83,7 @@ __all__ = [
     "stability",
     "stability_by_activation",
     "switches",
+    "to_keras",
     "variants",
     "weight_difference",
 ]

@@ -73,12 +73,7 @@ def report(
     """Execute a notebook with your settings: an HTML page, the notebook, the figure and the numbers."""
     given = {name: _parse(name, text) for name, text in options.items() if text is not None}
     settings = Settings(**given)
-    if csv is None and target is not None:
-        raise InputError(f"--target {target!r} is the column of a table, but there is no --csv: give one.")
-    if csv is not None and target is None:
-        raise InputError(f"--csv {csv!r} needs to know what to predict: give --target COLUMN.")
-    if csv is not None and data is not None:
-        raise InputError(f"--data {data!r} and --csv {csv!r} exclude each other: give one of them.")
+    _check_one_source(data, csv, target)
     from mlpnb.data import load_data, read_table
     from mlpnb.report import default_parameters, write_report
 
@@ -121,6 +116,56 @@ def lab(folder: str, jupyter_options: tuple[str, ...]) -> None:
             f"Kept yours, which differs from version {__version__}'s: {path.name} (move it away to get that one)."
         )
     open_lab(folder, jupyter_options)
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE.py | ESTIMATOR MODEL.keras")
+@click.option("--batch-size", metavar="ROWS", help="What model.fit is given.  [default: Keras's, 32]")
+@click.option("--epochs", metavar="NUMBER", help="What model.fit is given.  [default: Keras's, 1]")
+@click.option("--data", metavar="NAME", help="A named data set to measure on.")
+@click.option("--csv", metavar="FILE", help="Your own table to measure on, CSV or Parquet; needs --target.")
+@click.option("--target", metavar="COLUMN", help="The numeric column of --csv to predict.")
+@click.option("--unpickle", is_flag=True, help="Load a pickled ESTIMATOR, which runs whatever code is in it.")
+@click.option("--out", metavar="FILE", multiple=True, help="Write what is printed as .html or .json as well.")
+def compare(
+    files: tuple[str, ...], batch_size: str | None, epochs: str | None, data: str | None, csv: str | None,
+    target: str | None, unpickle: bool, out: tuple[str, ...],
+) -> None:  # fmt: skip
+    """List what differs between a scikit-learn MLP and a Keras model, and the lines that close it.
+
+    FILE.py is your own code, and is run; it defines `estimator` and `model`, and, for effects measured on your data,
+    `X` and `y`; for what model.fit is given, `fit_arguments = {"batch_size": 200, "epochs": 200}`. Its __name__ is not
+    "__main__", so that what trains them can stay in it under `if __name__ == "__main__":`.
+
+    Or give two saved models: a pickle (.pkl, .joblib) of the estimator, with --unpickle, and a .keras file.
+    """
+    _check_one_source(data, csv, target)
+    fit_arguments = {name: _number(text) for name, text in (("batch_size", batch_size), ("epochs", epochs)) if text}
+    from mlpnb.given import check_outputs, read_given, write
+
+    check_outputs(out)
+    given = read_given(files, unpickle=unpickle)
+    if data is not None or csv is not None:
+        from mlpnb.data import load_data, read_table
+
+        table = read_table(csv, target) if csv is not None and target is not None else load_data(str(data))
+        given |= {"X": table.X_train, "y": table.y_train, "X_test": table.X_test, "y_test": table.y_test}
+    given["fit_arguments"] = dict(given.get("fit_arguments") or {}) | fit_arguments
+    from mlpnb.comparison import compare as compared
+
+    comparison = compared(**given)
+    write(comparison, out)
+    click.echo(str(comparison))
+
+
+def _check_one_source(data: str | None, csv: str | None, target: str | None) -> None:
+    """Refuse options of the data that do not go together."""
+    if csv is None and target is not None:
+        raise InputError(f"--target {target!r} is the column of a table, but there is no --csv: give one.")
+    if csv is not None and target is None:
+        raise InputError(f"--csv {csv!r} needs to know what to predict: give --target COLUMN.")
+    if csv is not None and data is not None:
+        raise InputError(f"--data {data!r} and --csv {csv!r} exclude each other: give one of them.")
 
 
 @cli.command()

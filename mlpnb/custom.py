@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import mlpnb.training  # noqa: F401 - first: it sets TensorFlow up, and refuses other backends of Keras
+
+# isort: split
 import keras
 import numpy as np
 

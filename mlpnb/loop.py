@@ -24,7 +24,7 @@ def train(model: Any, batches: Batches, epochs: int, callbacks: list[Any]) -> No
     callbacks : list of keras.callbacks.Callback
         Of which only ``on_epoch_end`` is called.
     """
-    dtype = model.compute_dtype
+    dtype = model.layers[-1].compute_dtype
     X, y = (tf.constant(np.asarray(array, dtype)) for array in (batches.X, batches.y))
     n_rows = len(batches.X)
     variables = model.trainable_variables

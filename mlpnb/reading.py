@@ -75,7 +75,7 @@ def read(model: Any, fit_arguments: Mapping[str, Any]) -> Plan:
         **optimizer,
         **_fit(fit_arguments),
         dtype="float32" if narrow else "float64",
-        exact=narrow or _is_exact(model.optimizer, layers),
+        exact=_is_exact(model.optimizer, layers),
         start=tuple(model.get_weights()) if int(model.optimizer.iterations) == 0 else None,
     )
 

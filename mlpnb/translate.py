@@ -200,7 +200,7 @@ def _plan(estimator: Any, n_rows: int | None) -> Plan:
 def _order(estimator: Any) -> str:
     if not estimator.shuffle:
         return "as given"
-    return f"shuffled by NumPy, {estimator.random_state!r}"
+    return f"shuffled by NumPy, seed {estimator.random_state!r}"
 
 
 def _function(estimator: Any, data: tuple[Any, NDArray[Any], NDArray[Any]] | None) -> Translation:
