@@ -153,7 +153,12 @@ def compare(
     given["fit_arguments"] = dict(given.get("fit_arguments") or {}) | fit_arguments
     from mlpnb.comparison import compare as compared
 
-    comparison = compared(**given)
+    try:
+        comparison = compared(**given)
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:  # scikit-learn's words for what it rejects
+        raise InputError(f"scikit-learn rejects the estimator or its data: {error}") from error
     write(comparison, out)
     click.echo(str(comparison))
 

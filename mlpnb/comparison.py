@@ -221,7 +221,9 @@ def _found(case: Case | None, rows: list[Row], model: Any, arguments: dict[str, 
         if case is not None and difference is not None:
             agree = difference < ROUNDING[case.plan.dtype]
             if agree:
-                words = f"Nothing differs: trained on your data, the weights agree to {difference:.0e}, which is rounding."
+                words = (
+                    f"Nothing differs: trained on your data, the weights agree to {difference:.0e}, which is rounding."
+                )
                 return Comparison(_table([]), words, True, case)
             words = (
                 f"Trained on your data, the weights are {difference:.1g} apart (relative), and nothing that mlpnb "
@@ -263,7 +265,7 @@ def _differences(goal: Plan, plan: Plan, n_rows: int | None, model: Any, seeded:
     rows += _network(goal, plan)
     rows += _penalties(goal, plan, n_rows)
     rows += _dtype(goal, plan)
-    rows += _optimizer(goal, plan)
+    rows += _optimizer(goal, plan, goal.plain_penalty(n_rows) or n_rows is None)
     rows += _start(goal, plan, model, seeded)
     rows += _fit(goal, plan, seeded)
     return rows
@@ -365,13 +367,13 @@ def _dtype(goal: Plan, plan: Plan) -> list[Row]:
     return []
 
 
-def _optimizer(goal: Plan, plan: Plan) -> list[Row]:
+def _optimizer(goal: Plan, plan: Plan, even: bool) -> list[Row]:
     if goal.solver == "adam":
         line = (
             f"keras.optimizers.Adam({goal.learning_rate_init!r}, np.float64({goal.beta_1!r}), "
             f"np.float64({goal.beta_2!r}), epsilon={goal.epsilon!r})"
         )
-        names = ("learning_rate_init", "beta_1", "beta_2", "epsilon")
+        names: tuple[str, ...] = ("learning_rate_init", "beta_1", "beta_2", "epsilon")
     else:
         line = (
             f"keras.optimizers.SGD({goal.learning_rate_init!r}, momentum=np.float64({goal.momentum!r}), "
@@ -393,7 +395,7 @@ def _optimizer(goal: Plan, plan: Plan) -> list[Row]:
                 {name: mine},
             ))  # fmt: skip
     if not plan.exact and goal.dtype == "float64":
-        l2 = any(plan.penalty) and not plan.per_row
+        l2 = even and any(goal.penalty)
         more = "\nfor layer in model.layers: layer.kernel_regularizer.l2 = np.float64(layer.kernel_regularizer.l2)"
         rows.append(Row(
             "scalar rounding", "none", "momentum, betas and L2 to float32", "1e-8 of a step",
@@ -407,6 +409,7 @@ def _start(goal: Plan, plan: Plan, model: Any, seeded: bool) -> list[Row]:
         tolerance = 1e-6 if plan.dtype != goal.dtype or goal.dtype == "float32" else 1e-12
         if all(np.allclose(a, b, rtol=tolerance, atol=0) for a, b in zip(goal.start, plan.start, strict=True)):
             return []
+    seed = "" if seeded else ", without a seed"
     bounds = ", ".join(f"±{bound:.3g}" for bound in fan_bounds(goal))
     layer = next(layer for layer in model.layers if hasattr(layer, "kernel_initializer"))
     names = [type(getattr(layer, f"{kind}_initializer")).__name__ for kind in ("kernel", "bias")]
@@ -414,7 +417,7 @@ def _start(goal: Plan, plan: Plan, model: Any, seeded: bool) -> list[Row]:
     if plan.start is None:
         keras = f"not known, as the model is trained already ({int(model.optimizer.iterations)} steps)"
     return [Row(
-        "start weights", f"kernels and biases uniform within {bounds}, drawn by NumPy{'' if seeded else ', without a seed'}", keras,
+        "start weights", f"kernels and biases uniform within {bounds}, drawn by NumPy{seed}", keras,
         "another network of about equal worth",
         f"{_SEED[seeded]}model.set_weights(mlpnb.to_keras(estimator, X, y).model.get_weights())",
         {"start": goal.start},
@@ -452,7 +455,8 @@ def _fit(goal: Plan, plan: Plan, seeded: bool) -> list[Row]:
         ))  # fmt: skip
     if goal.order != plan.order:  # closed last, as its line hands over all that ``fit`` needs
         rows.append(Row(
-            "batch order", goal.order if seeded else "shuffled by NumPy, without a seed", plan.order, "another network of about equal worth",
+            "batch order", goal.order if seeded else "shuffled by NumPy, without a seed", plan.order,
+            "another network of about equal worth",
             f"{_SEED[seeded]}fit_arguments = {theirs}  # model.fit(**fit_arguments): data, order and stopping in one",
             {"order": goal.order},
         ))  # fmt: skip
@@ -582,7 +586,7 @@ def _effect(case: Case, row: Row, before: _Measured, reference: _Measured) -> st
 
 def _trained_apart(case: Case, model: Any, arguments: dict[str, Any]) -> float | None:
     """The largest relative weight difference after training the user's own model, which is then set back."""
-    weights, memory = model.get_weights(), [np.array(variable) for variable in model.optimizer.variables]
+    weights, memory = model.get_weights(), [variable.value.numpy() for variable in model.optimizer.variables]
     try:
         own = copy.deepcopy(arguments)
     except (TypeError, ValueError):  # such as an open generator
@@ -595,8 +599,9 @@ def _trained_apart(case: Case, model: Any, arguments: dict[str, Any]) -> float |
         trained = model.get_weights()
     finally:
         model.set_weights(weights)
-        for variable, value in zip(model.optimizer.variables, memory, strict=True):
-            variable.assign(value)
+        variables = model.optimizer.variables  # more than before, if the optimizer was not built yet
+        for variable, value in zip(variables, [*memory, *[None] * (len(variables) - len(memory))], strict=True):
+            variable.assign(np.zeros(variable.shape, variable.dtype) if value is None else value)
     estimator = _fitted(case)
     expected = [array for pair in zip(estimator.coefs_, estimator.intercepts_, strict=True) for array in pair]
     return _apart(trained, expected)
@@ -636,8 +641,7 @@ def _ladder(case: Case) -> pd.DataFrame:
             "weight difference [relative]": _apart(weights, expected) if comparable else float("nan"),
             "diverged at epoch": None if finite else plan.epochs,
         })  # fmt: skip
-    changes = ["", *(f"{row.keras} → {row.sklearn}" for row in case.rows)]
-    frame = pd.DataFrame(rungs).assign(change=changes)
+    frame = pd.DataFrame(rungs)
     frame = frame.rename_axis("rung").astype({"diverged at epoch": "Int64"})
     frame.attrs = {"reference": "scikit-learn", f"reference {reference.metric}": reference.score}
     return frame

@@ -82,7 +82,7 @@ class ScikitLearnStopping(keras.callbacks.Callback):  # type: ignore[misc]
         self.schedule, self.power_t = schedule, power_t
         self.n_rows, self.n_outputs = n_rows, n_outputs
         self.best, self.stalled, self.seen = np.inf, 0, 0
-        self.start = None
+        self.start = np.nan
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """After ``_update_no_improvement_count`` and ``SGDOptimizer`` of scikit-learn 1.9.1."""
@@ -94,7 +94,7 @@ class ScikitLearnStopping(keras.callbacks.Callback):  # type: ignore[misc]
         self.best = loss if loss < self.best else self.best
         optimizer = self.model.optimizer
         rate = float(optimizer.learning_rate)
-        self.start = rate if self.start is None else self.start
+        self.start = rate if np.isnan(self.start) else self.start
         self.seen += self.n_rows
         if self.schedule == "invscaling":
             optimizer.learning_rate = np.float64(self.start / (self.seen + 1) ** self.power_t)

@@ -46,8 +46,8 @@ def read_given(files: Sequence[str], *, unpickle: bool = False) -> dict[str, Any
         pickled, saved = sorted(paths, key=lambda path: path.suffix.lower() == ".keras")
         if not unpickle:
             raise InputError(
-                f"{str(pickled)!r} is a pickle, which runs whatever code is in it when it is loaded: give --unpickle if "
-                "you trust where it comes from."
+                f"{str(pickled)!r} is a pickle, which runs whatever code is in it when it is loaded: give --unpickle "
+                "if you trust where it comes from."
             )
         return {"estimator": _unpickled(pickled), "model": _loaded(saved)}
     raise InputError(

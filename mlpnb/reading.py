@@ -178,7 +178,9 @@ def _tried(function: Any, *arguments: list[Any]) -> list[float]:
     for dtype in ("float64", "float32"):
         try:
             return [
-                float(np.mean(keras.ops.convert_to_numpy(function(*(keras.ops.convert_to_tensor(a, dtype) for a in one)))))
+                float(
+                    np.mean(keras.ops.convert_to_numpy(function(*(keras.ops.convert_to_tensor(a, dtype) for a in one))))
+                )
                 for one in zip(*arguments, strict=True)
             ]
         except Exception:  # the user's own function may raise anything
@@ -275,10 +277,9 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
             f"the model's learning rate is a {type(rate).__name__}, which scikit-learn has not: use a number."
         )
     adam = isinstance(optimizer, keras.optimizers.Adam)
-    rate = keras.ops.convert_to_numpy(rate)
     return {
         "solver": "adam" if adam else "sgd",
-        "learning_rate_init": float(str(rate)),  # the shortest number that float32 rounds to this one
+        "learning_rate_init": float(str(rate.value.numpy())),  # the shortest number that float32 rounds to this one
         "momentum": 0.9 if adam else float(optimizer.momentum),
         "nesterovs_momentum": True if adam else bool(optimizer.nesterov),
         "beta_1": float(optimizer.beta_1) if adam else 0.9,

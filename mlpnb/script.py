@@ -141,7 +141,9 @@ def _fit(estimator: Any, classifier: bool, poisson: bool) -> str:
 def _source(module: ModuleType, name: str) -> str:
     """A class of `module` as it stands there, without its decorator and types, which a script has no need of."""
     source = inspect.getsource(getattr(module, name))
-    source = source.replace('@keras.saving.register_keras_serializable("mlpnb")', "@keras.saving.register_keras_serializable()")
+    source = source.replace(
+        '@keras.saving.register_keras_serializable("mlpnb")', "@keras.saving.register_keras_serializable()"
+    )
     source = re.sub(r"  # type: ignore\[.*?\]|  # Keras has no types|  # fmt: skip", "", source)
     return re.sub(r"def (\w+)\((.*?)\) -> [^:]+:", lambda m: f"def {m[1]}({_bare(m[2])}):", source, flags=re.DOTALL)
 

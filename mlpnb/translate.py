@@ -410,13 +410,13 @@ def from_keras(model: Any, *, batch_size: int = KERAS_BATCH_SIZE, epochs: int = 
     hidden = set(plan.activation[:-1])
     if len(hidden) > 1:
         raise InputError(
-            f"hidden activations are {', '.join(plan.activation[:-1])}, but scikit-learn has one for all hidden layers: "
-            "make them alike."
+            f"hidden activations are {', '.join(plan.activation[:-1])}, but scikit-learn has one for all hidden "
+            "layers: make them alike."
         )
     if (hidden | {"identity"}) - {"identity", "logistic", "tanh", "relu"}:
         raise InputError(
-            f"hidden activation {hidden.pop()!r} is not one that scikit-learn has for hidden layers: use sigmoid, tanh, "
-            "relu or linear."
+            f"hidden activation {hidden.pop()!r} is not one that scikit-learn has for hidden layers: use sigmoid, "
+            "tanh, relu or linear."
         )
     if len(set(plan.penalty)) > 1:
         raise InputError(

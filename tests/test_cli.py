@@ -1,9 +1,12 @@
 """The command line: what cannot be used is one sentence, exit code 2, and nothing written."""
 
+import json
+import runpy
 import subprocess
 import sys
 from dataclasses import fields
 
+import joblib
 import pytest
 
 from mlpnb.cli import cli, main
@@ -95,6 +98,82 @@ def test_the_exit_code_and_the_sentence_as_a_shell_sees_them():
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1
     assert "Traceback" not in run.stderr
+
+
+QUESTION = """
+import keras
+from sklearn.neural_network import MLPRegressor
+estimator = MLPRegressor(hidden_layer_sizes=(3,), activation="logistic", solver="sgd", alpha=1.0, max_iter=3)
+model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(3, "sigmoid"), keras.layers.Dense(1)])
+model.compile(keras.optimizers.SGD(0.001, momentum=0.9, nesterov=True), "mse")
+if __name__ == "__main__":
+    raise RuntimeError("compare does not train")
+"""
+
+
+def test_compare_a_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(QUESTION)
+    options = ["--batch-size", "200", "--epochs", "3", "--data", "friedman1", "--out", "a.html", "--out", "a.json"]
+    with pytest.raises(SystemExit) as exit_:
+        main(["compare", "mine.py", *options])
+    assert exit_.value.code == 0
+    printed = capsys.readouterr().out
+    assert "penalty scale" in printed
+    assert "closed alone" in printed
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert {"data term", "start weights", "batch order"} <= {row["difference"] for row in found["differences"]}
+    assert "penalty scale" in (tmp_path / "a.html").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own, when it saves
+def test_compare_saved_models_and_never_unpickle_unasked(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scope = runpy.run_path(str(_written(tmp_path / "mine.py", QUESTION)))
+    scope["model"].save("model.keras")
+    joblib.dump(scope["estimator"], "estimator.joblib")
+    assert "give --unpickle" in refused(["compare", "estimator.joblib", "model.keras"], capsys)
+    with pytest.raises(SystemExit) as exit_:
+        main(["compare", "estimator.joblib", "model.keras", "--unpickle"])
+    assert exit_.value.code == 0
+    assert "penalty scale" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "words"),
+    [
+        ("estimator = 1", [], "defines no 'model'"),
+        ("x = 1 / 0", [], "stopped in line 1 with ZeroDivisionError"),
+        ("x = (", [], "stopped with SyntaxError"),
+        ("import sys; sys.exit(3)", [], "SystemExit"),
+        ("estimator = model = 1", [], "model is a int"),
+        (QUESTION.replace('"mse"', '"mae"'), [], "loss is 'mae'"),
+        (QUESTION, ["--epochs", "some"], "epochs is 'some'"),
+        (QUESTION, ["--out", "table.txt"], "must end in .html or .json"),
+        (QUESTION, ["--out", "nowhere/table.html"], "can't be written"),
+        (QUESTION, ["--target", "y"], "--csv"),
+        (QUESTION.replace("3,)", "0,)"), [], "hidden_layer_sizes"),
+    ],
+)
+def test_what_compare_cannot_use(content, arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _written(tmp_path / "mine.py", content)
+    assert words in refused(["compare", "mine.py", *arguments], capsys)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["mine.py"]
+
+
+def test_compare_needs_files_that_it_can_read(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.keras").write_text("not a model")
+    (tmp_path / "bad.pkl").write_text("not a pickle")
+    assert "is not a file" in refused(["compare", "nowhere.py"], capsys)
+    assert "give one .py file" in refused(["compare", "bad.keras"], capsys)
+    assert "can't be loaded" in refused(["compare", "bad.pkl", "bad.keras", "--unpickle"], capsys)
+
+
+def _written(path, content):
+    path.write_text(content)
+    return path
 
 
 def test_every_setting_has_an_option():
