@@ -18,6 +18,7 @@ from .divergence import (
 )
 from .errors import InputError
 from .estimators import KerasMLPClassifier, KerasMLPRegressor
+from .example import example_models
 from .explorer import Explorer, explore
 from .export import save_grid, save_results
 from .fit import Fit, NotFitted
@@ -62,6 +63,7 @@ __all__ = [
     "describe_replay",
     "differences_table",
     "examine_hypotheses",
+    "example_models",
     "explore",
     "fit_grid",
     "fit_subsets",
