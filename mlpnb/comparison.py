@@ -347,6 +347,8 @@ def _penalties(goal: Plan, plan: Plan, n_rows: int | None) -> list[Row]:
     per_row = " / rows of the batch" if plan.per_row else ""
     effective = factors[0] * (1 if plan.per_row else goal.batch_size)
     why = "a penalty that scikit-learn has not" if not wanted else f"{effective / wanted:.3g} times the penalty"
+    if not any(factors):
+        why = "kernels without a penalty grow larger"
     if wanted and not plan.per_row and math.isclose(effective, wanted, rel_tol=1e-7):
         why = "a weaker penalty in a short last batch, by whose own rows scikit-learn divides"
     rows.append(Row(
@@ -500,6 +502,8 @@ class _Measured:
                     score = float(np.mean(_labels(case, prediction) == truth))
         if reference is not None:
             distance = float("nan")
+            if prediction.shape[1] == 2 and reference.prediction.shape[1] == 1:  # a softmax of two classes
+                prediction = prediction[:, 1:]
             if np.shape(prediction) == np.shape(reference.prediction):
                 distance = rms_distance(prediction, reference.prediction)
         return cls(prediction, metric, score, distance)

@@ -182,6 +182,15 @@ def test_nothing_differs_is_not_said_of_what_was_not_trained_to_agree(data, monk
     assert "nothing that mlpnb reads explains it" in comparison.verdict
 
 
+def test_a_softmax_of_two_classes_is_another_network_for_the_same_task(data):
+    X, y = data.X_train[:230], (data.y_train[:230] > 14).astype(int)
+    model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    comparison = compare(MLPClassifier((5,), max_iter=4, random_state=0), model, X, y, fit_arguments={"epochs": 4})
+    assert names(comparison)[0] == "layers"
+    assert not any("nan" in effect for effect in comparison.table["effect"])
+
+
 def test_a_trained_models_start_is_not_known(data):
     X, y = data.X_train[:300], data.y_train[:300]
     model = question_model()
