@@ -8,7 +8,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -207,7 +207,7 @@ def compare(
         )
     if given and seeded and _same_order(arguments.get("x"), begun):
         plan = plan.replace(order=goal.order)
-    rows = _differences(goal, plan, len(begun.X) if given else None, model, seeded)
+    rows = _differences(goal, plan, begun.part().n_rows if given else None, model, seeded)
     case = None
     if given:
         test = (X, y) if X_test is None or y_test is None else (X_test, y_test)
@@ -449,11 +449,15 @@ def _fit(goal: Plan, plan: Plan, seeded: bool) -> list[Row]:
                 name.replace("_", " "), str(mine), f"{keras}{note}", why, f'fit_arguments["{name}"] = {mine}',
                 {name: mine},
             ))  # fmt: skip
-    if goal.stopping != plan.stopping or goal.schedule != plan.schedule:
+    closes = {name: getattr(goal, name) for name in ("stopping", "early_stopping", "schedule")}
+    if any(getattr(plan, name) != value for name, value in closes.items()):
         rows.append(Row(
             "stopping and schedule", _stopping(goal), _stopping(plan), "fewer or more epochs",
-            f'fit_arguments["callbacks"] = {theirs}["callbacks"]',
-            {"stopping": goal.stopping, "schedule": goal.schedule},
+            # with rows set aside, those that are left are to be trained on, so all of it goes together
+            f"fit_arguments = {theirs}"
+            if goal.early_stopping
+            else f'fit_arguments["callbacks"] = {theirs}["callbacks"]',
+            closes,
         ))  # fmt: skip
     if goal.order != plan.order:  # closed last, as its line hands over all that ``fit`` needs
         rows.append(Row(
@@ -470,7 +474,8 @@ def _stopping(plan: Plan) -> str:
     if plan.stopping is None:
         return f"never{schedule}"
     tol, patience = plan.stopping
-    return f"once the loss has not improved by {tol:g} for more than {patience:g} epochs{schedule}"
+    what = "score of rows set aside" if plan.early_stopping else "loss"
+    return f"once the {what} has not improved by {tol:g} for more than {patience:g} epochs{schedule}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -555,11 +560,10 @@ def _predictions(case: Case, plan: Plan) -> NDArray[Any]:
 
 def _trained(case: Case, plan: Plan) -> Any:
     """A Keras model trained by `plan` on the case's data."""
-    custom = load_custom()
     from mlpnb.loop import train
 
-    begun = case.begun
-    goal, stand_in = begun.plan, np.random.RandomState(1)  # for what Keras draws, or is not known
+    begun, goal = case.begun, case.begun.plan
+    stand_in = np.random.RandomState(1)  # for what Keras draws, or is not known
     if plan.start is None or plan.units != goal.units:
         pairs = zip(plan.units, plan.units[1:], strict=False)
         start: list[Any] = []
@@ -570,13 +574,13 @@ def _trained(case: Case, plan: Plan) -> Any:
     y = begun.y
     if plan.loss == "log_loss" and goal.loss == "binary_log_loss":
         y = np.hstack([1 - y, y])
-    random = copy.deepcopy(begun.random) if plan.order == goal.order else stand_in
-    batches = custom.Batches(
-        begun.X, y, min(plan.batch_size, len(begun.X)), None if plan.order == "as given" else random
-    )
-    callbacks = Begun(plan, begun.X, y, None).fit_arguments()["callbacks"]
-    model = build(plan, len(begun.X))
-    train(model, batches, plan.epochs, callbacks)
+    random = begun.random if plan.order == goal.order else None if plan.order == "as given" else stand_in
+    begun = replace(begun, plan=plan, y=y, random=random)
+    n_rows = begun.part().n_rows
+    begun = replace(begun, plan=plan.replace(batch_size=min(plan.batch_size, n_rows)))
+    arguments = begun.fit_arguments()
+    model = build(begun.plan, n_rows)
+    train(model, arguments["x"], plan.epochs, arguments["callbacks"])
     return model
 
 
@@ -668,9 +672,10 @@ def _stand_in(estimator: Any, plan: Plan) -> tuple[Any, Any]:
 
 def _same_order(batches: Any, begun: Begun) -> bool:
     """Whether the batches are those of scikit-learn, in its order from here on."""
-    if not isinstance(batches, load_custom().Batches) or len(batches.X) != len(begun.X):
+    X = begun.part().X
+    if not isinstance(batches, load_custom().Batches) or len(batches.X) != len(X):
         return False
-    if not (np.array_equal(batches.order, np.arange(len(begun.X))) and np.allclose(batches.X, begun.X)):
+    if not (np.array_equal(batches.order, np.arange(len(X))) and np.allclose(batches.X, X)):
         return False
     if batches.random is None or begun.random is None:
         return batches.random is begun.random

@@ -6,6 +6,7 @@ keras is imported when this module is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mlpnb.training  # noqa: F401 - first: it sets TensorFlow up, and refuses other backends of Keras
@@ -70,19 +71,25 @@ class ScikitLearnStopping(keras.callbacks.Callback):  # type: ignore[misc]
     """Ends training, and lowers the learning rate, when scikit-learn does.
 
     A loss that beats the best by less than `tol` counts as no improvement, yet is the new best: Keras's own
-    `EarlyStopping` has another rule.
+    `EarlyStopping` has another rule. With `validation`, rows and their targets, it is their `score` that is followed,
+    and training ends with the best weights.
     """
 
     def __init__(
         self, tol: float, n_iter_no_change: float, schedule: str = "constant", power_t: float = 0.5,
-        n_rows: int = 0, n_outputs: int = 1,
+        n_rows: int = 0, n_outputs: int = 1, validation: Any = None, score: Callable[..., float] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
         self.schedule, self.power_t = schedule, power_t
         self.n_rows, self.n_outputs = n_rows, n_outputs
+        self.validation, self.score = validation, score
         self.best, self.stalled, self.seen = np.inf, 0, 0
         self.start = np.nan
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """The start is the best so far."""
+        self.weights = self.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """After ``_update_no_improvement_count`` and ``SGDOptimizer`` of scikit-learn 1.9.1."""
@@ -90,6 +97,12 @@ class ScikitLearnStopping(keras.callbacks.Callback):  # type: ignore[misc]
         loss = logs["loss"]
         if self.n_outputs > 1:  # scikit-learn follows the gradient of the sum over outputs, and reports their mean
             loss -= (self.n_outputs - 1) / 2 * logs["mean_squared_error"]
+        if self.validation is not None and self.score is not None:
+            X, y = self.validation
+            outputs = keras.ops.convert_to_numpy(self.model(X))
+            loss = -self.score(y, outputs) if np.isfinite(outputs).all() else np.nan
+            if loss < self.best:
+                self.weights = self.model.get_weights()
         self.stalled = self.stalled + 1 if loss > self.best - self.tol else 0
         self.best = loss if loss < self.best else self.best
         optimizer = self.model.optimizer
@@ -104,3 +117,18 @@ class ScikitLearnStopping(keras.callbacks.Callback):  # type: ignore[misc]
                 self.stalled = 0
             else:
                 self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Keep the best weights, if rows were set aside to judge them."""
+        if self.validation is not None:
+            self.model.set_weights(self.weights)
+
+
+def share_of_classes(y_true: Any, outputs: Any) -> float:
+    """scikit-learn's accuracy where one class in several is right."""
+    return float(np.mean(np.argmax(outputs, axis=1) == np.argmax(y_true, axis=1)))
+
+
+def share_of_labels(y_true: Any, outputs: Any) -> float:
+    """scikit-learn's accuracy where each output is a yes or a no."""
+    return float(np.mean(np.all((outputs > 0.5) == (y_true > 0.5), axis=1)))

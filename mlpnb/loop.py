@@ -22,7 +22,7 @@ def train(model: Any, batches: Batches, epochs: int, callbacks: list[Any]) -> No
     batches : Batches
     epochs : int
     callbacks : list of keras.callbacks.Callback
-        Of which only ``on_epoch_end`` is called.
+        Of which ``on_train_begin``, ``on_epoch_end`` and ``on_train_end`` are called.
     """
     dtype = model.layers[-1].compute_dtype
     X, y = (tf.constant(np.asarray(array, dtype)) for array in (batches.X, batches.y))
@@ -49,6 +49,7 @@ def train(model: Any, batches: Batches, epochs: int, callbacks: list[Any]) -> No
     model.stop_training = False
     for callback in callbacks:
         callback.set_model(model)
+        callback.on_train_begin()
     for number in range(epochs):
         batches.on_epoch_begin()
         loss, squares = program(tf.constant(batches.order, tf.int32))
@@ -56,3 +57,5 @@ def train(model: Any, batches: Batches, epochs: int, callbacks: list[Any]) -> No
             callback.on_epoch_end(number, {"loss": loss.numpy(), "mean_squared_error": squares.numpy()})
         if model.stop_training:
             break
+    for callback in callbacks:
+        callback.on_train_end()

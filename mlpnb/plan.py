@@ -57,6 +57,8 @@ class Plan:
         At the most.
     stopping : tuple of float, or None
         ``tol`` and ``n_iter_no_change``, or None for training every epoch.
+    early_stopping : bool
+        Whether stopping is judged by the score on rows that are set aside, and the best weights are kept.
     dtype : {"float32", "float64"}
     exact : bool
         Whether no scalar is rounded to float32 under float64.
@@ -83,6 +85,7 @@ class Plan:
     batch_size: int
     epochs: int
     stopping: tuple[float, float] | None
+    early_stopping: bool
     dtype: str
     exact: bool
     start: tuple[NDArray[Any], ...] | None

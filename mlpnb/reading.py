@@ -53,7 +53,7 @@ def read(model: Any, fit_arguments: Mapping[str, Any]) -> Plan:
     loss, data_scale = _loss(model, activation[-1], layers[-1].units)
     optimizer = _optimizer(model.optimizer)
     penalty = tuple(_penalty(layer) for layer in layers)
-    per_row = {isinstance(layer, DensePerRow) for layer, factor in zip(layers, penalty, strict=True) if factor}
+    per_row = {_is_a(layer, DensePerRow) for layer, factor in zip(layers, penalty, strict=True) if factor}
     if len(per_row) > 1:
         raise InputError(
             "some layers of the model divide their penalty by the rows of a batch and some do not, but scikit-learn "
@@ -61,7 +61,7 @@ def read(model: Any, fit_arguments: Mapping[str, Any]) -> Plan:
         )
     floatx = {str(model.optimizer.learning_rate.dtype), _loss_dtype(model)}
     batches = fit_arguments.get("x")
-    if dtype == "float64" and (keras.config.floatx() == "float64" or isinstance(batches, Batches)):
+    if dtype == "float64" and (keras.config.floatx() == "float64" or _is_a(batches, Batches)):
         narrow = "float32" in floatx
     else:
         narrow = True
@@ -78,6 +78,11 @@ def read(model: Any, fit_arguments: Mapping[str, Any]) -> Plan:
         exact=_is_exact(model.optimizer, layers),
         start=tuple(model.get_weights()) if int(model.optimizer.iterations) == 0 else None,
     )
+
+
+def _is_a(thing: Any, cls: type) -> bool:
+    """Whether `thing` is one of mlpnb's, or of the copy in a script that ``to_keras(..., as_code=True)`` made."""
+    return isinstance(thing, cls) or (type(thing).__name__ == cls.__name__ and isinstance(thing, cls.__mro__[1]))
 
 
 def _layers(model: Any) -> tuple[list[Any], tuple[str, ...]]:
@@ -99,7 +104,7 @@ def _layers(model: Any) -> tuple[list[Any], tuple[str, ...]]:
         name = type(layer).__name__
         if type(layer) is keras.layers.Activation and activation and activation[-1] == "identity":
             activation[-1] = _activation(layer)
-        elif type(layer) in (keras.layers.Dense, DensePerRow):
+        elif type(layer) is keras.layers.Dense or _is_a(layer, DensePerRow):
             _check_dense(layer)
             dense.append(layer)
             activation.append(_activation(layer))
@@ -145,7 +150,7 @@ def _check_dense(layer: Any) -> None:
 def _penalty(layer: Any) -> float:
     """The factor c of the layer's penalty c · Σ kernel², which is tried out where it is a function."""
     regularizer = layer.kernel_regularizer
-    own = layer.alpha / 2 if isinstance(layer, DensePerRow) else 0.0
+    own = layer.alpha / 2 if _is_a(layer, DensePerRow) else 0.0
     if regularizer is None:
         return float(own)
     name = getattr(regularizer, "__name__", type(regularizer).__name__)
@@ -208,7 +213,7 @@ def _loss(model: Any, output: str, n_outputs: int) -> tuple[str, float]:
         "PoissonDeviance": ("poisson", 1.0),
     }
     camel = "".join(part.capitalize() for part in name.split("_"))
-    known = type(loss) is PoissonDeviance or getattr(type(loss), "__module__", "").startswith("keras.")
+    known = _is_a(loss, PoissonDeviance) or getattr(type(loss), "__module__", "").startswith("keras.")
     known = known or getattr(loss, "__module__", "").startswith("keras.")
     found = plain.get(camel if "_" in name else name) if known else None
     if found is None and not isinstance(loss, keras.losses.Loss) and output == "identity":
@@ -309,18 +314,20 @@ def _fit(fit_arguments: Mapping[str, Any]) -> dict[str, Any]:
         value = fit_arguments.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
             raise InputError(f"{name} is {value!r}, but it must be a whole number, 1 or more: give such a number.")
-    batches = fit_arguments.get("x")
+    batches: Any = fit_arguments.get("x")
     batch_size = int(fit_arguments.get("batch_size") or 32)
     order = "shuffled by Keras" if fit_arguments.get("shuffle", True) else "as given"
-    if isinstance(batches, Batches):
+    if _is_a(batches, Batches):
         batch_size, order = batches.batch_size, "as given" if batches.random is None else "shuffled by NumPy"
     elif batches is not None and not isinstance(batches, np.ndarray):
         order = f"that of a {type(batches).__name__}"
     stopping: tuple[float, float] | None = None
+    early_stopping = False
     schedule: tuple[str, float] = ("constant", 0.0)
     for callback in fit_arguments.get("callbacks") or []:
-        if isinstance(callback, ScikitLearnStopping):
+        if _is_a(callback, ScikitLearnStopping):
             stopping = (callback.tol, callback.n_iter_no_change)
+            early_stopping = callback.validation is not None
             schedule = (callback.schedule, callback.power_t if callback.schedule == "invscaling" else 0.0)
         elif isinstance(
             callback, keras.callbacks.EarlyStopping | keras.callbacks.ReduceLROnPlateau
@@ -335,5 +342,6 @@ def _fit(fit_arguments: Mapping[str, Any]) -> dict[str, Any]:
         "epochs": int(fit_arguments.get("epochs") or 1),
         "schedule": schedule,
         "stopping": stopping,
+        "early_stopping": early_stopping,
         "order": order,
     }

@@ -29,9 +29,11 @@ def script(estimator: Any) -> str:
     classifier = hasattr(estimator, "predict_proba")
     poisson = estimator.loss == "poisson"
     objects = [*(["DensePerRow"] if estimator.alpha else []), *(["PoissonDeviance"] if poisson else [])]
+    judged = estimator.early_stopping
+    scores = ["share_of_classes", "share_of_labels"] if judged and classifier else []
     parts = [
-        _HEAD.format(name=type(estimator).__name__),
-        *(_source(custom, name) for name in (*objects, "Batches", "ScikitLearnStopping")),
+        _HEAD.format(name=type(estimator).__name__, imports=_imports(judged, classifier)),
+        *(_source(custom, name) for name in (*objects, "Batches", "ScikitLearnStopping", *scores)),
         _fit(estimator, classifier, poisson),
     ]
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -42,7 +44,7 @@ _HEAD = '''
 
 import keras
 import numpy as np
-
+{imports}
 keras.config.set_floatx("float64")  # before any layer is made; scikit-learn computes in float64
 keras.config.set_dtype_policy("float64")
 '''
@@ -57,7 +59,7 @@ def fit(X, y, verbose=0):
     for n_in, n_out in zip(sizes[:-1], sizes[1:]):
         bound = np.sqrt({factor} / (n_in + n_out))
         weights += [random.uniform(-bound, bound, (n_in, n_out)), random.uniform(-bound, bound, n_out)]
-    activations = [{activation!r}] * (len(sizes) - 2) + [{output}]
+{split}    activations = [{activation!r}] * (len(sizes) - 2) + [{output}]
     layers = [{layer} for n, act in zip(sizes[1:], activations)]
     model = keras.Sequential([keras.Input((sizes[0],)), *layers])
     model.set_weights(weights)
@@ -74,6 +76,19 @@ def fit(X, y, verbose=0):
     model.fit(batches, epochs={epochs}, callbacks=[stopping], shuffle=False, verbose=verbose)
     return model
 """
+
+_SPLIT = """
+    X, X_set_aside, y, y_set_aside = train_test_split(
+        X, y, random_state=random, test_size={validation_fraction!r}, stratify={stratify}
+    )
+"""
+
+
+def _imports(judged: bool, classifier: bool) -> str:
+    """scikit-learn is needed only to set the same rows aside."""
+    split = "from sklearn.model_selection import train_test_split\n" if judged else ""
+    return ("" if not judged or classifier else "from sklearn.metrics import r2_score\n") + split
+
 
 _NUMBERS = """
     y = np.asarray(y, "float64").reshape(len(X), -1)
@@ -117,11 +132,18 @@ def _fit(estimator: Any, classifier: bool, poisson: bool) -> str:
         stopping += f", {estimator.learning_rate!r}, {float(estimator.power_t)!r}, len(X)"
     if mean_squares:
         stopping += ", n_outputs=y.shape[1]"
+    split = ""
+    if estimator.early_stopping:
+        stratify = "y if y.shape[1] == 1 else None" if classifier else "None"
+        split = _SPLIT.format(validation_fraction=float(estimator.validation_fraction), stratify=stratify).lstrip("\n")
+        score = "share_of_labels if binary else share_of_classes" if classifier else "r2_score"
+        stopping += f", validation=(X_set_aside, y_set_aside), score={score}"
     alpha = f", alpha={float(estimator.alpha)!r}"
     return _FIT.format(
         targets=(_LABELS if classifier else _NUMBERS).strip("\n"),
         seed=estimator.random_state,
         hidden="".join(f"{units}, " for units in hidden_sizes(estimator)),
+        split=split,
         factor=2 if estimator.activation == "logistic" else 6,
         activation=KERAS_ACTIVATION[estimator.activation],
         output=output,

@@ -61,8 +61,9 @@ def to_keras(estimator: Any, X: Any = None, y: Any = None, *, as_code: bool = Fa
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
         Targets or labels; cast to the dtype of `X`.
     as_code : bool, default=False
-        Whether to return a script in plain Keras instead, which needs neither mlpnb nor scikit-learn and defines
-        ``fit(X, y)``. It trains from the start, whether the estimator is fitted or not.
+        Whether to return a script in plain Keras instead, which defines ``fit(X, y)`` and does without mlpnb; without
+        scikit-learn, too, but for drawing the rows that early stopping sets aside. It trains from the start, whether
+        the estimator is fitted or not.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def to_keras(estimator: Any, X: Any = None, y: Any = None, *, as_code: bool = Fa
     ------
     InputError
         If `estimator` is no MLP of scikit-learn's, is not fitted and has no data, or asks for what Keras can't follow:
-        ``solver="lbfgs"`` (unless fitted), ``early_stopping=True``.
+        ``solver="lbfgs"`` (unless fitted).
     sklearn.utils._param_validation.InvalidParameterError, ValueError
         What scikit-learn raises for parameters and data that it rejects.
 
@@ -97,11 +98,32 @@ def to_keras(estimator: Any, X: Any = None, y: Any = None, *, as_code: bool = Fa
                 "to_keras(estimator, X, y), or fit it."
             )
         begun = begin(estimator, X, y)
-        model = build(begun.plan, len(begun.X))
-        return Translation(model, begun.fit_arguments())
+        return Translation(build(begun.plan, begun.part().n_rows), begun.fit_arguments())
     if X is None or y is None:
         return _function(estimator, None)
     return _function(estimator, _validated(estimator, X, y, fresh=False))
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The rows that are trained on, and those set aside to stop by, if any.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows, n_outputs)
+    validation : tuple of ndarray, or None
+        As `X` and `y`.
+    """
+
+    X: NDArray[Any]
+    y: NDArray[Any]
+    validation: tuple[NDArray[Any], NDArray[Any]] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that are trained on."""
+        return len(self.X)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,26 +138,44 @@ class Begun:
         A column an output, as the network is to compute them.
     random : RandomState or None
         As it is after the start was drawn; None if rows are not shuffled.
+    rows : tuple of ndarray, or None
+        With early stopping, the numbers of the rows to train on, and of those to judge by.
     """
 
     plan: Plan
     X: NDArray[Any]
     y: NDArray[Any]
     random: Any
+    rows: tuple[NDArray[Any], NDArray[Any]] | None = None
+
+    def part(self) -> Part:
+        """What the plan trains on."""
+        if self.rows is None or not self.plan.early_stopping:
+            return Part(self.X, self.y)
+        train, judge = self.rows
+        return Part(self.X[train], self.y[train], (self.X[judge], self.y[judge]))
 
     def fit_arguments(self) -> dict[str, Any]:
         """What ``model.fit`` needs; each call begins anew."""
         keras_objects = load_custom()
-        plan, random = self.plan, copy.deepcopy(self.random)
-        schedule, power_t = plan.schedule
+        plan, random, part = self.plan, copy.deepcopy(self.random), self.part()
         callbacks = []
         if plan.stopping is not None:
-            stopping = keras_objects.ScikitLearnStopping(
-                *plan.stopping, schedule, power_t, len(self.X), plan.n_outputs if plan.loss == "squared_error" else 1
-            )
+            options: dict[str, Any] = {"n_outputs": plan.n_outputs} if plan.loss == "squared_error" else {}
+            if part.validation is not None:
+                options |= {"validation": part.validation, "score": _score(plan, keras_objects)}
+            stopping = keras_objects.ScikitLearnStopping(*plan.stopping, *plan.schedule, part.n_rows, **options)
             callbacks.append(stopping)
-        batches = keras_objects.Batches(self.X, self.y, plan.batch_size, random)
+        batches = keras_objects.Batches(part.X, part.y, plan.batch_size, random)
         return {"x": batches, "epochs": plan.epochs, "callbacks": callbacks, "shuffle": False}
+
+
+def _score(plan: Plan, keras_objects: ModuleType) -> Any:
+    """What scikit-learn judges set-aside rows by: ``_score`` of `MLPRegressor` and `MLPClassifier`."""
+    from sklearn.metrics import r2_score
+
+    shares = {"log_loss": keras_objects.share_of_classes, "binary_log_loss": keras_objects.share_of_labels}
+    return shares.get(plan.loss, r2_score)
 
 
 def begin(estimator: Any, X: Any, y: Any) -> Begun:
@@ -154,8 +194,23 @@ def begin(estimator: Any, X: Any, y: Any) -> Begun:
     fresh._random_state = check_random_state(fresh.random_state if seeded else np.random.RandomState())
     fresh.n_outputs_ = y.shape[1]
     fresh._initialize(y, list(sizes), X.dtype)
+    rows = _split(fresh, y) if fresh.early_stopping else None
     random = fresh._random_state if fresh.shuffle else None
-    return Begun(_plan(fresh, len(X)), X, y, random)
+    return Begun(_plan(fresh, len(X) if rows is None else len(rows[0])), X, y, random, rows)
+
+
+def _split(estimator: Any, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The rows to train on and those to stop by, as ``_fit_stochastic`` draws them (scikit-learn 1.9.1)."""
+    from sklearn.model_selection import train_test_split
+
+    stratify = y if hasattr(estimator, "predict_proba") and estimator.n_outputs_ == 1 else None
+    train, judge = train_test_split(
+        np.arange(len(y)), random_state=estimator._random_state, test_size=estimator.validation_fraction,
+        stratify=stratify,
+    )  # fmt: skip
+    if len(judge) < 2:  # scikit-learn's words
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    return train, judge
 
 
 def hidden_sizes(estimator: Any) -> tuple[int, ...]:
@@ -190,6 +245,7 @@ def _plan(estimator: Any, n_rows: int | None) -> Plan:
         batch_size=batch_size if n_rows is None else min(batch_size, n_rows),
         epochs=int(estimator.max_iter),
         stopping=(float(estimator.tol), float(estimator.n_iter_no_change)),
+        early_stopping=bool(estimator.early_stopping) and estimator.solver != "lbfgs",
         dtype=coefs[0].dtype.name,
         exact=True,
         start=tuple(np.array(array) for pair in zip(coefs, intercepts, strict=True) for array in pair),
@@ -354,11 +410,6 @@ def check_can_be_trained(estimator: Any) -> None:
         raise InputError(
             "solver is 'lbfgs', which no optimizer of Keras's follows: use 'sgd' or 'adam', or fit the estimator and "
             "translate its function."
-        )
-    if estimator.early_stopping:
-        raise InputError(
-            "early_stopping is True, but a translated model trains on every row by the training loss: set it to "
-            f"False, or train with Keras{type(estimator).__name__.removeprefix('Keras')}, which has it."
         )
 
 

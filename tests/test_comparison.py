@@ -170,6 +170,22 @@ def test_a_translation_differs_in_nothing_and_is_left_as_it_is(data, kind):
     assert not hasattr(estimator, "coefs_")
 
 
+def test_early_stopping_is_a_difference_until_it_is_shared(data):
+    X, y = data.X_train[:330], data.y_train[:330]
+    estimator = question_estimator(max_iter=30, early_stopping=True, n_iter_no_change=2, tol=0.5)
+    translation = to_keras(estimator, X, y)
+    closed = compare(estimator, translation.model, X, y, fit_arguments=translation.fit_arguments)
+    assert closed.agree is True
+    other = to_keras(estimator.set_params(early_stopping=False), X, y)
+    estimator.set_params(early_stopping=True)
+    open_ = compare(estimator, other.model, X, y, fit_arguments=other.fit_arguments)
+    row = open_.table.set_index("difference").loc["stopping and schedule"]
+    assert "score of rows set aside" in row["scikit-learn"]
+    assert row["Keras"].startswith("once the loss")
+    assert row["fix"] == "fit_arguments = mlpnb.to_keras(estimator, X, y).fit_arguments"
+    assert open_.ladder()["weight difference [relative]"].iloc[-1] < 1e-12
+
+
 def test_nothing_differs_is_not_said_of_what_was_not_trained_to_agree(data, monkeypatch):
     """A layer that computes something else than it says."""
     X, y = data.X_train[:300], data.y_train[:300]

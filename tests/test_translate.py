@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import sparse
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 
@@ -102,10 +103,32 @@ def test_poisson():
     assert type(translation.model.loss).__name__ == "PoissonDeviance"
 
 
+EARLY = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 3, "max_iter": 60, "tol": 0.01}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "count"])
+def test_early_stopping_sets_the_same_rows_aside_and_keeps_the_best_weights(kind):
+    X, y = table(kind)
+    estimator = made(kind, learning_rate_init=0.05, **EARLY, **({"loss": "poisson"} if kind == "count" else {}))
+    assert_follows(estimator, X, y)
+    assert estimator.n_iter_ < 60
+    assert estimator.n_iter_ > np.argmax(estimator.validation_scores_) + 1  # so the last weights are not the best
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_200_epochs(solver):
     assert_follows(made("number", solver=solver, max_iter=200, tol=0.0), *table())
+
+
+def test_sparse_rows_are_followed():
+    X, y = table()
+    X[X < 0] = 0
+    assert_follows(made("number"), sparse.csr_matrix(X), y)
+
+
+def test_poisson_without_a_penalty():
+    assert_follows(MLPRegressor(loss="poisson", **SMALL | {"alpha": 0.0}), *table("count"))
 
 
 def test_float32():
@@ -197,6 +220,26 @@ def test_a_script_runs_without_mlpnb_and_follows(kind, solver, tmp_path):
     assert apart(model.get_weights(), weights_of(estimator)) < ROUNDING
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "count"])
+def test_a_script_stops_early_on_the_same_rows(kind, tmp_path):
+    X, y = table(kind)
+    estimator = made(kind, learning_rate_init=0.05, **EARLY, **({"loss": "poisson"} if kind == "count" else {}))
+    (tmp_path / "script.py").write_text(to_keras(estimator, as_code=True))
+    model = runpy.run_path(str(tmp_path / "script.py"))["fit"](X, y)
+    assert apart(model.get_weights(), weights_of(estimator.fit(X, y))) < ROUNDING
+
+
+def test_a_scripts_model_is_read_back(tmp_path):
+    """Its classes are copies of mlpnb's."""
+    X, y = table("count")
+    estimator = MLPRegressor(loss="poisson", **SMALL)
+    (tmp_path / "script.py").write_text(to_keras(estimator, as_code=True))
+    back = from_keras(runpy.run_path(str(tmp_path / "script.py"))["fit"](X, y), batch_size=40)
+    assert back.alpha == SMALL["alpha"]
+    assert back.loss == "poisson"
+    np.testing.assert_allclose(back.predict(X), estimator.fit(X, y).predict(X), rtol=1e-10)
+
+
 def test_a_script_needs_a_seed_that_can_be_written():
     with pytest.raises(InputError, match="random_state is RandomState"):
         to_keras(made("number", random_state=np.random.RandomState(0)), as_code=True)
@@ -286,10 +329,7 @@ def test_what_scikit_learn_has_not_is_refused_by_name(model, words):
 
 def test_what_keras_has_not_is_refused_by_name():
     X, y = table()
-    for changes, words in (
-        ({"solver": "lbfgs"}, "solver is 'lbfgs'"),
-        ({"early_stopping": True}, "early_stopping is True"),
-    ):
+    for changes, words in (({"solver": "lbfgs"}, "solver is 'lbfgs'"),):
         for call in (lambda e: to_keras(e, X, y), lambda e: to_keras(e, as_code=True)):
             with pytest.raises(InputError, match=words):
                 call(made("number", **changes))
