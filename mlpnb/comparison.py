@@ -7,7 +7,7 @@ import html
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -115,12 +115,13 @@ class Comparison:
         if self.table.empty:
             return f"<p>{html.escape(self.verdict)}</p>"
         style = "style='text-align:left;vertical-align:top'"
+        wrapped = "text-align:left;white-space:pre-wrap;word-break:normal;overflow-wrap:break-word"
         head = "".join(f"<th scope='col' {style}>{html.escape(str(name))}</th>" for name in self.table)
         body = ""
         for row in self.table.itertuples(index=False):
             *cells, fix = (html.escape(str(cell)) for cell in row)
             body += "<tr>" + "".join(f"<td {style}>{cell}</td>" for cell in cells)
-            body += f"<td {style}><pre style='text-align:left;white-space:pre-wrap'>{fix}</pre></td></tr>"
+            body += f"<td {style}><pre style='{wrapped}'>{fix}</pre></td></tr>"
         caption = f"<p>{html.escape(self.verdict)}</p>"
         return f"{caption}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -143,7 +144,8 @@ class Comparison:
         Returns
         -------
         DataFrame
-            A row a rung, with the columns of `mlpnb.ladder`; "accuracy" in place of "R²" for classifiers.
+            A row a rung, with the columns of `mlpnb.ladder` but for "change"; for classifiers "accuracy" in place of
+            "R²".
 
         Raises
         ------
@@ -234,13 +236,15 @@ def _found(case: Case | None, rows: list[Row], model: Any, arguments: dict[str, 
         count = _counted(rows) if rows else "Nothing differs in what can be read"
         words = f"{count}. Give X and y: then effects are measured, and training both shows whether they agree."
         return Comparison(_table([(row, row.why) for row in rows]), words, None)
-    reference = _reference(case)
-    before = _Measured.of(case, _predictions(case, case.plan), reference)
+    reference = _reference(case, _fitted(case))
+    before, _ = _measured(case, case.plan, reference)
     effects = [_effect(case, row, before, reference) for row in rows]
     words = (
-        f"{_counted(rows)}. Trained on your data, {before.metric} is {in_short(reference.score)} for scikit-learn and "
-        f"{in_short(before.score)} for Keras; their predictions are {before.distance:.2g} apart (root mean square)."
+        f"{_counted(rows)}. Trained on your data, {before.metric}: {reference.words()} for scikit-learn, "
+        f"{before.words()} for Keras."
     )
+    if np.isfinite(before.distance):
+        words += f" Their predictions are {before.away()} apart (root mean square)."
     return Comparison(_table(list(zip(rows, effects, strict=True))), words, False, case)
 
 
@@ -489,29 +493,40 @@ class _Measured:
     prediction: NDArray[Any]
     metric: str
     score: float
-    distance: float = 0.0
+    diverged_at: int | None
+    distance: float = float("nan")
 
     @classmethod
-    def of(cls, case: Case, prediction: NDArray[Any], reference: _Measured | None = None) -> _Measured:
-        from sklearn.metrics import r2_score
+    def of(
+        cls, case: Case, prediction: NDArray[Any], loss_curve: Sequence[float], reference: _Measured | None = None
+    ) -> _Measured:
+        """Of outputs of shape (n_samples, n_outputs), after epochs of these losses."""
+        from sklearn.metrics import accuracy_score, r2_score
 
         truth = np.asarray(case.y_test)
-        metric, score, distance = "R²", float("nan"), 0.0
-        if hasattr(case.estimator, "predict_proba"):
-            metric = "accuracy"
-        if np.isfinite(prediction).all():
-            with np.errstate(over="ignore", invalid="ignore"):
-                if metric == "R²":
-                    score = float(r2_score(truth.reshape(len(prediction), -1), prediction))
-                else:
-                    score = float(np.mean(_labels(case, prediction) == truth))
-        if reference is not None:
-            distance = float("nan")
-            if prediction.shape[1] == 2 and reference.prediction.shape[1] == 1:  # a softmax of two classes
-                prediction = prediction[:, 1:]
-            if np.shape(prediction) == np.shape(reference.prediction):
-                distance = rms_distance(prediction, reference.prediction)
-        return cls(prediction, metric, score, distance)
+        metric = "accuracy" if hasattr(case.estimator, "predict_proba") else "R²"
+        if reference is not None and prediction.shape[1] == 2 and reference.prediction.shape[1] == 1:
+            prediction = prediction[:, 1:]  # a softmax of two classes
+        if not np.isfinite(prediction).all():
+            not_finite = np.flatnonzero(~np.isfinite(loss_curve))
+            return cls(prediction, metric, float("nan"), int([*not_finite, len(loss_curve) - 1][0]) + 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if metric == "R²":
+                score = r2_score(truth.reshape(len(prediction), -1), prediction)
+            else:
+                score = accuracy_score(truth.reshape(len(prediction), -1), _labels(case, prediction))
+        distance = float("nan")
+        if reference is not None and np.shape(prediction) == np.shape(reference.prediction):
+            distance = rms_distance(prediction, reference.prediction)
+        return cls(prediction, metric, float(score), None, distance)
+
+    def words(self) -> str:
+        """The score, or the epoch of the divergence."""
+        return in_short(self.score) if self.diverged_at is None else f"diverged at epoch {self.diverged_at}"
+
+    def away(self) -> str:
+        """The distance to the reference, where both have one."""
+        return f"{self.distance:.2g}" if np.isfinite(self.distance) else "–"
 
 
 def _labels(case: Case, probability: NDArray[Any]) -> NDArray[Any]:
@@ -539,9 +554,9 @@ def _fitted(case: Case) -> Any:
     return estimator
 
 
-def _reference(case: Case) -> _Measured:
+def _reference(case: Case, estimator: Any) -> _Measured:
     """scikit-learn's own fit."""
-    return _Measured.of(case, _outputs(_fitted(case), case.X_test))
+    return _Measured.of(case, _outputs(estimator, case.X_test), estimator.loss_curve_)
 
 
 def _outputs(estimator: Any, X: Any) -> NDArray[Any]:
@@ -552,14 +567,15 @@ def _outputs(estimator: Any, X: Any) -> NDArray[Any]:
     return np.asarray(prediction).reshape(len(prediction), -1)
 
 
-def _predictions(case: Case, plan: Plan) -> NDArray[Any]:
-    model = _trained(case, plan)
+def _measured(case: Case, plan: Plan, reference: _Measured) -> tuple[_Measured, list[Any]]:
+    """A Keras network trained by `plan`, and its weights."""
+    model, loss_curve = _trained(case, plan)
     X = np.asarray(case.X_test.toarray() if hasattr(case.X_test, "toarray") else case.X_test, plan.dtype)
-    return np.asarray(model(X))
+    return _Measured.of(case, np.asarray(model(X)), loss_curve, reference), model.get_weights()
 
 
-def _trained(case: Case, plan: Plan) -> Any:
-    """A Keras model trained by `plan` on the case's data."""
+def _trained(case: Case, plan: Plan) -> tuple[Any, list[float]]:
+    """A Keras model trained by `plan` on the case's data, and its loss by epoch."""
     from mlpnb.loop import train
 
     begun, goal = case.begun, case.begun.plan
@@ -580,15 +596,14 @@ def _trained(case: Case, plan: Plan) -> Any:
     begun = replace(begun, plan=plan.replace(batch_size=min(plan.batch_size, n_rows)))
     arguments = begun.fit_arguments()
     model = build(begun.plan, n_rows)
-    train(model, arguments["x"], plan.epochs, arguments["callbacks"])
-    return model
+    return model, train(model, arguments["x"], plan.epochs, arguments["callbacks"])
 
 
 def _effect(case: Case, row: Row, before: _Measured, reference: _Measured) -> str:
-    after = _Measured.of(case, _predictions(case, case.plan.replace(**row.closes)), reference)
+    after, _ = _measured(case, case.plan.replace(**row.closes), reference)
     return (
-        f"{row.why}; closed alone, {before.metric} {in_short(before.score)} → {in_short(after.score)}, "
-        f"{before.distance:.2g} → {after.distance:.2g} from scikit-learn's predictions"
+        f"{row.why}; closed alone, {before.metric} {before.words()} → {after.words()}, "
+        f"{before.away()} → {after.away()} from scikit-learn's predictions"
     )
 
 
@@ -631,23 +646,19 @@ def _ladder(case: Case) -> pd.DataFrame:
         plans.append(plans[-1].replace(**row.closes))
     estimator = _fitted(case)
     expected = [array for pair in zip(estimator.coefs_, estimator.intercepts_, strict=True) for array in pair]
-    reference = _Measured.of(case, _outputs(estimator, case.X_test))
+    reference = _reference(case, estimator)
     spread = float(np.std(np.asarray(case.y_test, float))) if reference.metric == "R²" else 1.0
     rungs = []
     for plan, closes in zip(plans, ["nothing yet (Keras as given)", *(row.name for row in case.rows)], strict=True):
-        model = _trained(case, plan)
-        measured = _Measured.of(case, np.asarray(model(np.asarray(case.X_test, plan.dtype))), reference)
-        finite = np.isfinite(measured.prediction).all()
-        weights = model.get_weights()
-        comparable = finite and len(weights) == len(expected)
+        measured, weights = _measured(case, plan, reference)
+        comparable = measured.diverged_at is None and len(weights) == len(expected)
         rungs.append({
             "closes": closes,
-            "change": "",
             measured.metric: measured.score,
             "RMS distance [target units]": measured.distance,
             "RMS distance [SD of the target]": measured.distance / spread,
             "weight difference [relative]": _apart(weights, expected) if comparable else float("nan"),
-            "diverged at epoch": None if finite else plan.epochs,
+            "diverged at epoch": measured.diverged_at,
         })  # fmt: skip
     frame = pd.DataFrame(rungs)
     frame = frame.rename_axis("rung").astype({"diverged at epoch": "Int64"})

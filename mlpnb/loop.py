@@ -13,7 +13,7 @@ import tensorflow as tf
 from mlpnb.custom import Batches
 
 
-def train(model: Any, batches: Batches, epochs: int, callbacks: list[Any]) -> None:
+def train(model: Any, batches: Batches, epochs: int, callbacks: list[Any]) -> list[float]:
     """Train a compiled model.
 
     Parameters
@@ -23,6 +23,11 @@ def train(model: Any, batches: Batches, epochs: int, callbacks: list[Any]) -> No
     epochs : int
     callbacks : list of keras.callbacks.Callback
         Of which ``on_train_begin``, ``on_epoch_end`` and ``on_train_end`` are called.
+
+    Returns
+    -------
+    list of float
+        The loss by epoch. The first that is not finite ends training, from which nothing comes back.
     """
     dtype = model.layers[-1].compute_dtype
     X, y = (tf.constant(np.asarray(array, dtype)) for array in (batches.X, batches.y))
@@ -50,12 +55,15 @@ def train(model: Any, batches: Batches, epochs: int, callbacks: list[Any]) -> No
     for callback in callbacks:
         callback.set_model(model)
         callback.on_train_begin()
+    loss_curve: list[float] = []
     for number in range(epochs):
         batches.on_epoch_begin()
         loss, squares = program(tf.constant(batches.order, tf.int32))
         for callback in callbacks:
             callback.on_epoch_end(number, {"loss": loss.numpy(), "mean_squared_error": squares.numpy()})
-        if model.stop_training:
+        loss_curve.append(float(loss))
+        if model.stop_training or not np.isfinite(loss_curve[-1]):
             break
     for callback in callbacks:
         callback.on_train_end()
+    return loss_curve

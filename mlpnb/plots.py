@@ -238,15 +238,16 @@ def plot_ladder(table: pd.DataFrame) -> DescribedFigure:
     Parameters
     ----------
     table : DataFrame
-        From `ladder`.
+        From `ladder`, or from `Comparison.ladder`, whose score may be an accuracy.
     """
+    score = _score_of(table)
     figure = DescribedFigure(figsize=(9, 0.8 + 0.42 * len(table)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
     rungs = np.arange(len(table))
-    left.plot(table["R²"], rungs, linestyle="-", markersize=6, **_STYLE["keras"])
-    left.axvline(table.attrs["reference R²"], color=_STYLE["scikit-learn"]["color"], linestyle=(0, (4, 2)),
+    left.plot(table[score], rungs, linestyle="-", markersize=6, **_STYLE["keras"])
+    left.axvline(table.attrs[f"reference {score}"], color=_STYLE["scikit-learn"]["color"], linestyle=(0, (4, 2)),
                  linewidth=1.6, label=table.attrs["reference"])  # fmt: skip
-    left.set(xlabel="R² on the test part")
+    left.set(xlabel=f"{score} on the test part")
     left.legend(fontsize=8, loc="best")
     left.grid(color="0.92")
     _draw_distances(right, table)
@@ -446,21 +447,28 @@ def _drawn(figure: DescribedFigure) -> DescribedFigure:
     return figure
 
 
+def _score_of(table: pd.DataFrame) -> str:
+    """What a ladder's networks are judged by."""
+    return "R²" if "R²" in table else "accuracy"
+
+
 def _rung_labels(table: pd.DataFrame) -> list[str]:
+    if "change" not in table:
+        return list(table["closes"])
     return [f"{closes}  {change}".strip() for closes, change in zip(table["closes"], table["change"], strict=True)]
 
 
 def _ladder_in_words(table: pd.DataFrame) -> str:
     """The ladder's alt text: its reference, and every rung."""
-    rungs = []
+    rungs, score = [], _score_of(table)
     for _, row in table.iterrows():
-        outcome = f"R² {in_short(row['R²'])}"
-        if np.isnan(row["R²"]):
+        outcome = f"{score} {in_short(row[score])}"
+        if np.isnan(row[score]):
             outcome = f"diverged at epoch {row['diverged at epoch']}"
         elif np.isfinite(row["weight difference [relative]"]):
             outcome += f", weights within {row['weight difference [relative]']:.1e}"
         rungs.append(f"{row['closes']}: {outcome}")
-    reference = table.attrs["reference"] + (", which diverged" if np.isnan(table.attrs["reference R²"]) else "")
+    reference = table.attrs["reference"] + (", which diverged" if np.isnan(table.attrs[f"reference {score}"]) else "")
     return f"The ladder to {reference}. " + "; ".join(rungs) + "."
 
 

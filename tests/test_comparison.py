@@ -131,6 +131,33 @@ def test_effects_are_measured_and_the_ladder_ends_in_rounding(data):
         np.testing.assert_array_equal(weight, other)
 
 
+def test_divergence_is_told_with_its_epoch():
+    """The question's own network on diabetes, whose targets are in the hundreds."""
+    data = mlpnb.load_data("diabetes")
+    settings = mlpnb.Settings(activation="identity", learning_rate_init=2e-3)
+    estimator, model, arguments = mlpnb.example_models(data, settings)
+    comparison = compare(estimator, model, data.X_train, data.y_train, fit_arguments=arguments | {"epochs": 40})
+    ladder = comparison.ladder()
+    epoch = ladder["diverged at epoch"].iloc[0]
+    assert 1 < epoch < 40
+    assert f"diverged at epoch {epoch} for Keras" in comparison.verdict
+    assert "nan" not in str(comparison)
+    assert f"diverged at epoch {epoch}" in mlpnb.plot_ladder(ladder).alt
+
+
+def test_a_classifiers_ladder_is_drawn_by_its_accuracy(data):
+    X, y = data.X_train[:300], np.digitize(data.y_train[:300], [11, 17])
+    model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    comparison = compare(MLPClassifier((5,), max_iter=30, random_state=0), model, X, y, fit_arguments={"epochs": 30})
+    ladder = comparison.ladder()
+    assert ladder["accuracy"].iloc[-1] == ladder.attrs["reference accuracy"]
+    assert ladder["weight difference [relative]"].iloc[-1] < 1e-10
+    figure = mlpnb.plot_ladder(ladder)
+    assert figure.axes[0].get_xlabel() == "accuracy on the test part"
+    assert "accuracy" in figure.alt
+
+
 CHANGES = {
     "learning rate": {"learning_rate_init": 0.01},
     "momentum": {"momentum": 0.5},

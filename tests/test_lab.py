@@ -16,7 +16,12 @@ import pytest
 from mlpnb.errors import InputError
 from mlpnb.lab import copy_notebooks, notebook_path
 
-NAMES = ["01_the_question.ipynb", "02_the_differences.ipynb", "03_divergence.ipynb"]
+NAMES = [
+    "01_the_question.ipynb",
+    "02_the_differences.ipynb",
+    "03_divergence.ipynb",
+    "04_your_own_model.ipynb",
+]
 
 # Also where the tests run in a background that is deaf to Ctrl-C, as a shell's is.
 LISTENING = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
