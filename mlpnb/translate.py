@@ -49,7 +49,8 @@ def to_keras(estimator: Any, X: Any = None, y: Any = None, *, as_code: bool = Fa
     Layers, optimizer, loss and regularizers are Keras's own. Two things of scikit-learn's are not in Keras, and come as
     registered objects: `DensePerRow`, a `Dense` layer whose penalty is divided by the rows of the batch at hand, where
     the last batch of an epoch is short (or `X` is not given) and alpha is above 0; `PoissonDeviance`, for
-    ``loss="poisson"``.
+    ``loss="poisson"``. To load a saved model that has one of them, import it first:
+    ``from mlpnb import DensePerRow, PoissonDeviance``.
 
     Parameters
     ----------
