@@ -132,15 +132,17 @@ def fit_sklearn(
     with warnings.catch_warnings(), np.errstate(all="ignore"), config_context(assume_finite=True):
         # Training every epoch it was asked for, or diverging, is a result here and told in the Fit.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # MLPRegressor turns a Ctrl-C into this warning, and a network half trained into a fit.
-        warnings.filterwarnings("error", "Training interrupted by user")
+        warnings.filterwarnings("ignore", "Training interrupted by user")
         try:
             regressor.fit(data.X_train, data.y_train)
-        except UserWarning as warning:
-            raise KeyboardInterrupt from warning
+        except ConvergenceWarning:
+            pass  # filters are the whole process's, and another thread may undo these; training is over by then
         except ValueError as error:
             if "non-finite parameter weights" not in str(error):
                 raise
+        # MLPRegressor turns a Ctrl-C into a warning, and a network half trained into a fit.
+        if regressor.n_iter_ < settings.max_iter and regressor._no_improvement_count <= n_iter_no_change:
+            raise KeyboardInterrupt
         seconds = time.perf_counter() - started
         prediction = regressor.predict(data.X_test)
     return _fit(

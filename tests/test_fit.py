@@ -251,6 +251,15 @@ def test_ctrl_c_ends_a_fit_and_is_handed_on(diabetes, library):
         fit(library, diabetes, Settings(), watch)
 
 
+def test_another_threads_warning_filters_do_not_end_a_fit(diabetes):
+    """Filters are the whole process's: a thread that leaves its `catch_warnings` undoes those of all others."""
+    settings = Settings(max_iter=5)
+    expected = fit("scikit-learn", diabetes, settings)
+    with warnings.catch_warnings():
+        found = fit("scikit-learn", diabetes, settings, lambda epoch: warnings.simplefilter("error"))
+    np.testing.assert_array_equal(found.prediction, expected.prediction)
+
+
 def test_many_shapes_in_a_row_say_nothing_on_stderr():
     """TensorFlow would warn of retracing from the fifth program on."""
     code = (
