@@ -1,7 +1,9 @@
 """The notebook in a real JupyterLab, and the report, in a real browser."""
 
 import base64
+import contextlib
 import io
+import json
 import os
 import shutil
 import socket
@@ -15,6 +17,7 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import TimeoutError as NotInTime
 
 from mlpnb.lab import copy_notebooks
 
@@ -69,11 +72,21 @@ def lab(tmp_path_factory):
         port = free.getsockname()[1]
     home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
     home["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
-    notifications = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    notifications.parent.mkdir(parents=True)
-    notifications.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    # No news; a kernel without being asked; and cells that are out of sight stay in the page.
+    for extension, settings in (
+        ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
+        ("notebook-extension/tracker", {"autoStartDefaultKernel": True, "windowingMode": "none"}),
+    ):
+        path = folder / "settings" / "@jupyterlab" / f"{extension}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={folder / 'work'}"]
+    command += [
+        "--IdentityProvider.token=",
+        "--ServerApp.password=",
+        "--ServerApp.disable_check_xsrf=True",
+        f"--ServerApp.root_dir={folder / 'work'}",
+    ]
     with (OUTPUT / "jupyterlab.log").open("w") as log:
         server = subprocess.Popen(command, env=os.environ | home, stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -100,11 +113,27 @@ def only(*sources):
 
 
 def run_all_cells(page, lab, notebook):
+    start_kernel(lab, notebook)
     page.goto(f"{lab}/{notebook}?reset")
     page.wait_for_selector(".jp-CodeCell .cm-content", timeout=90_000)
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=90_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    taken = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(p => /[*\\d]/.test(p.textContent))"
+    for patience in (15_000, 30_000, 60_000):  # JupyterLab runs nothing, or one cell, while it is finding its kernel
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        with contextlib.suppress(NotInTime):
+            page.wait_for_function(taken, timeout=patience)
+            return
+        if page.locator(".jp-Dialog .jp-mod-accept").count():
+            page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.wait_for_function(taken, timeout=1)
+
+
+def start_kernel(lab, notebook):
+    """Before the page is there, which then has no kernel to choose."""
+    session = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": "python3"}}
+    url = lab.replace("/lab/tree", "/api/sessions")
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(session).encode()), timeout=90).close()
 
 
 def run_all(page, lab):
@@ -164,9 +193,9 @@ class Painted:
         self.session.detach()
 
     def ink(self):
-        """The share of each frame's picture that is not paper."""
+        """The share of each frame's picture that is not paper; of its upper half, since the page may end below."""
         left, top = self.box["x"], self.box["y"]
-        corners = (left, top, left + self.box["width"], top + self.box["height"])
+        corners = (left, top, left + self.box["width"], top + self.box["height"] / 2)
         pictures = [Image.open(io.BytesIO(frame)).convert("L").crop(corners) for frame in self.frames]
         return [np.mean(np.asarray(picture) < 250) for picture in pictures]
 
@@ -188,7 +217,7 @@ def test_alpha_moves_the_picture_by_keyboard_without_a_blank_frame_or_an_error(p
         picture(page).evaluate("image => image.style.visibility = 'hidden'")  # that a blank one would be seen
         page.wait_for_timeout(500)
         picture(page).evaluate("image => image.style.visibility = ''")
-        page.wait_for_timeout(500)
+    ink = painted.ink()
     ink = painted.ink()
     assert drawn > 3
     assert min(ink[:drawn]) > 0.8 * max(ink)
