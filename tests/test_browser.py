@@ -80,6 +80,10 @@ def lab(tmp_path_factory):
         path = folder / "settings" / "@jupyterlab" / f"{extension}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(settings))
+    # Its debugger reports an error of its own when the machine is slow.
+    config = folder / "config" / "labconfig" / "page_config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/debugger-extension": True}}))
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
     command += [
         "--IdentityProvider.token=",
