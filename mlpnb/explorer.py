@@ -358,7 +358,7 @@ class Explorer(LivePicture):
     def redraw(self) -> None:
         """Draw the picture once more, as it is."""
         if self._picture is not None:
-            self.image.value = self._picture.png()
+            self._show(self._picture.png())
 
     def _say(self, n_missing: int) -> None:
         """The line under the picture: what is under way, or what is wrong, or the scores in words."""

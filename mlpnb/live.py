@@ -23,7 +23,7 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.image = widgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        self.image = widgets.Image(format="png", layout={"max_width": "100%", "height": "auto"})
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
@@ -32,6 +32,13 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
     def describe(self) -> str:
         """The picture in words."""
         raise NotImplementedError
+
+    def _show(self, png: bytes) -> None:
+        """Show this picture, its size told beforehand: so its place on the page stays while it is decoded."""
+        width, height = (str(int.from_bytes(png[at : at + 4], "big")) for at in (16, 20))  # PNG's first chunk, IHDR
+        if (self.image.width, self.image.height) != (width, height):
+            self.image.width, self.image.height = width, height
+        self.image.value = png
 
     def _post(self, call: Callable[[], None]) -> None:
         """Call in the kernel's own thread, once it is free."""

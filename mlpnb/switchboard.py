@@ -132,7 +132,7 @@ class Switches(LivePicture):
         found = self._cache.get(self.recipe)
         if found is not None and found is not self._shown:
             self._shown = found
-            self.image.value = plot_climb(self._data, found).png()
+            self._show(plot_climb(self._data, found).png())
         waiting = "Training …" if training_is_loaded() else "TensorFlow is starting …"
         words = self.describe() if found is not None else self._message or waiting
         self._words.value = html.escape(words)
