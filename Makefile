@@ -22,8 +22,8 @@ lint: .venv/installed
 lab: .venv/installed  ## JupyterLab, with the notebooks of this checkout
 	$(BIN)/jupyter lab notebooks/01_the_question.ipynb
 
-app: .venv/installed  ## the first notebook as a web page, on this machine only
-	$(BIN)/voila notebooks/01_the_question.ipynb --Voila.ip=127.0.0.1
+app: .venv/installed  ## the explorer as a web page, on this machine only
+	$(BIN)/mlpnb app
 
 bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/question.py
