@@ -25,9 +25,10 @@ _TEMPLATES = Path(__file__).parent / "voila"
 
 _STORY = (
     "# The same network, in scikit-learn and in Keras",
-    "Move **alpha**, the L2 penalty, and choose what Keras computes in and the activation. Every point is one row of the "
-    "test part: its true value to the right, its prediction up; on the dashed line the prediction is perfect. The upper "
-    "row is without the penalty, the lower row with it. All of it is trained as you move, by scikit-learn and by Keras.",
+    "Move **alpha**, the L2 penalty, and choose what Keras computes in and the activation. Every point is one row of "
+    "the test part: its true value to the right, its prediction up; on the dashed line the prediction is perfect. The "
+    "upper row is without the penalty, the lower row with it. All of it is trained as you move, by scikit-learn and by "
+    "Keras.",
 )
 
 
@@ -138,7 +139,7 @@ def _check_address(ip: str, port: int | None) -> None:
             if port is None:
                 raise InputError(
                     f"address {ip!r} cannot be listened on ({error.strerror}): give one of this machine's."
-                )
+                ) from error
             raise InputError(
                 f"port {port} on {ip} cannot be used ({error.strerror}): choose another one, or leave --port out for "
                 "the next free one."
@@ -191,7 +192,7 @@ def _server_class() -> type[Any]:
 
         def setup_template_dirs(self) -> None:
             super().setup_template_dirs()
-            self.template_paths = [str(_TEMPLATES), *self.template_paths]
+            self.template_paths.insert(0, str(_TEMPLATES))
 
         def launch_browser(self) -> None:
             # by way of a file that only its owner reads, as JupyterLab does: other users see a command's arguments
