@@ -33,12 +33,17 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
         """The picture in words."""
         raise NotImplementedError
 
-    def _show(self, png: bytes) -> None:
-        """Show this picture, its size told beforehand: so its place on the page stays while it is decoded."""
+    def _show(self, png: bytes, alt: str) -> None:
+        """Show this picture, its size told beforehand: so its place on the page stays while it is decoded.
+
+        `alt` is what it shows in words: ipywidgets knows no alt, but a title, which is read in its place.
+        """
         width, height = (str(int.from_bytes(png[at : at + 4], "big")) for at in (16, 20))  # PNG's first chunk, IHDR
         if (self.image.width, self.image.height) != (width, height):
             self.image.width, self.image.height = width, height
         self.image.value = png
+        if self.image.tooltip != alt:
+            self.image.tooltip = alt
 
     def _post(self, call: Callable[[], None]) -> None:
         """Call in the kernel's own thread, once it is free."""
