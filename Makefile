@@ -29,6 +29,7 @@ bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/question.py
 	$(BIN)/python benchmarks/explanation.py
 	$(BIN)/python benchmarks/estimators.py
+	$(BIN)/python benchmarks/latency.py
 
 pictures: .venv/installed  ## the pictures of the README, from real fits
 	$(BIN)/python docs/pictures.py
