@@ -8,6 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
+from traitlets import Unicode
+
+
+class DescribedImage(widgets.Image):  # type: ignore[misc]
+    """An `ipywidgets.Image` whose tooltip, its title on the page, says what it shows: ipywidgets knows no alt text.
+
+    Its script in the browser asks for a description before it sets a title, and an `Image` has none (ipywidgets 8.1
+    `widget_description`, `updateTooltip`): so there is an empty one.
+    """
+
+    description = Unicode("").tag(sync=True)
 
 
 class LivePicture(widgets.VBox):  # type: ignore[misc]
@@ -17,13 +28,13 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
 
     Attributes
     ----------
-    image : ipywidgets.Image
+    image : DescribedImage
         The picture, as PNG.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.image = widgets.Image(format="png", layout={"max_width": "100%", "height": "auto"})
+        self.image = DescribedImage(format="png", layout={"max_width": "100%", "height": "auto"})
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from mlpnb.data import Data, load_data
 from mlpnb.grid import QUESTION
 from mlpnb.history import GridHistory, animation, legend, record_grid
-from mlpnb.live import LivePicture
+from mlpnb.live import DescribedImage, LivePicture
 from mlpnb.plots import GridPicture, plot_history
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Player(LivePicture):
         self.epoch.observe(lambda _: self._draw(), "value")
         self._picture = GridPicture(history.at(last))
         figure = plot_history(history)
-        self.curves = widgets.Image(
+        self.curves = DescribedImage(
             value=figure.png(), format="png", layout={"max_width": "100%", "height": "auto"}, tooltip=figure.alt
         )
         words = legend(history.data, history.settings, history.recipes)

@@ -38,15 +38,11 @@ def ask(port, path, token=TOKEN, method="GET"):
         connection.close()
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
-    """The port of a page with room for one visitor, started as a user does, in a folder with a secret."""
-    folder = tmp_path_factory.mktemp("app")
-    (folder / "secret.png").write_text("the secret")
+@contextlib.contextmanager
+def started(folder, port, visitors):
+    """The page, started as a user does in `folder`, and ended by Ctrl-C."""
     (folder / "tmp").mkdir()
-    (folder / "voila.json").write_text('{"VoilaConfiguration": {"file_allowlist": [".*"], "strip_sources": false}}')
-    port = free_port()
-    command = [sys.executable, "-m", "mlpnb", "app", f"--port={port}", "--visitors=1", "--no-browser"]
+    command = [sys.executable, "-m", "mlpnb", "app", f"--port={port}", f"--visitors={visitors}", "--no-browser"]
     log = folder / "log"
     listening = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     environment = os.environ | {"JUPYTER_TOKEN": TOKEN, "TMPDIR": str(folder / "tmp")}
@@ -58,12 +54,22 @@ def app(tmp_path_factory):
             assert server.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
-        yield port, folder, log
-        os.killpg(server.pid, signal.SIGINT)  # Ctrl-C in a terminal
+        yield server
+        os.killpg(server.pid, signal.SIGINT)  # as a terminal does
         assert server.wait(60) == 0
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """A page with room for one visitor, in a folder with a secret."""
+    folder, port = tmp_path_factory.mktemp("app"), free_port()
+    (folder / "secret.png").write_text("the secret")
+    (folder / "voila.json").write_text('{"VoilaConfiguration": {"file_allowlist": [".*"], "strip_sources": false}}')
+    with started(folder, port, 1):
+        yield port, folder, folder / "log"
 
 
 def test_the_page_shows_no_code_and_the_next_visitor_is_told_that_it_is_full(app):
