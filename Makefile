@@ -22,13 +22,14 @@ lint: .venv/installed
 lab: .venv/installed  ## JupyterLab, with the notebooks of this checkout
 	$(BIN)/jupyter lab notebooks/01_the_question.ipynb
 
-app: .venv/installed  ## the first notebook as a web page, on this machine only
-	$(BIN)/voila notebooks/01_the_question.ipynb --Voila.ip=127.0.0.1
+app: .venv/installed  ## the explorer as a web page, on this machine only
+	$(BIN)/mlpnb app
 
 bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/question.py
 	$(BIN)/python benchmarks/explanation.py
 	$(BIN)/python benchmarks/estimators.py
+	$(BIN)/python benchmarks/latency.py
 
 pictures: .venv/installed  ## the pictures of the README, from real fits
 	$(BIN)/python docs/pictures.py

@@ -23,8 +23,10 @@ from .explorer import Explorer, explore
 from .export import save_grid, save_results
 from .fit import Fit, NotFitted
 from .grid import Grid, fit_grid, weight_difference
+from .history import GridHistory, History, legend, record_grid
 from .hypotheses import examine_hypotheses
-from .plots import plot_grid, plot_ladder, plot_replay, plot_stability, plot_waterfall
+from .player import Player, animate
+from .plots import plot_grid, plot_history, plot_ladder, plot_replay, plot_stability, plot_waterfall
 from .recipe import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Difference, Recipe, differences_table
 from .settings import Settings
 from .switchboard import Switches, switches
@@ -44,10 +46,13 @@ __all__ = [
     "Explorer",
     "Fit",
     "Grid",
+    "GridHistory",
+    "History",
     "InputError",
     "KerasMLPClassifier",
     "KerasMLPRegressor",
     "NotFitted",
+    "Player",
     "PoissonDeviance",
     "Recipe",
     "Settings",
@@ -55,6 +60,7 @@ __all__ = [
     "Subsets",
     "Switches",
     "Translation",
+    "animate",
     "attribute",
     "boundary_factors",
     "compare",
@@ -69,15 +75,18 @@ __all__ = [
     "fit_subsets",
     "from_keras",
     "ladder",
+    "legend",
     "linear_boundaries",
     "load_data",
     "momentum_limit",
     "plot_grid",
+    "plot_history",
     "plot_ladder",
     "plot_replay",
     "plot_stability",
     "plot_waterfall",
     "read_table",
+    "record_grid",
     "remedies",
     "replay",
     "save_grid",

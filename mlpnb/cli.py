@@ -119,6 +119,53 @@ def lab(folder: str, jupyter_options: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@click.option("--notebook", metavar="NAME", help="One of mlpnb's notebooks in place of the explorer.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Default: 8866, or the next free one.")
+@click.option("--ip", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="0.0.0.0 to let others in.")
+@click.option("--visitors", type=int, metavar="NUMBER", default=10, show_default=True, help="At most, at once.")
+@click.option(
+    "--idle-minutes", type=float, metavar="MINUTES", default=20.0, show_default=True,
+    help="A visitor who moved nothing for so long makes room.",
+)  # fmt: skip
+@click.option("--base-url", metavar="PATH", default="/", show_default=True, help="The path behind a reverse proxy.")
+@click.option("--no-browser", is_flag=True, help="Do not open the page here.")
+def app(
+    notebook: str | None, port: int | None, ip: str, visitors: int, idle_minutes: float, base_url: str, no_browser: bool
+) -> None:
+    """Serve the explorer as a web page, by Voila: no code is seen, and none is taken.
+
+    Every visitor has a Python process of their own, of some 0.9 GB once TensorFlow runs. The page is on this machine
+    only, and asks for the token in the link that is printed (or for yours, in the environment variable JUPYTER_TOKEN).
+
+    To let others in, leave it on 127.0.0.1 and put a reverse proxy with TLS before it, which hands on the Host header
+    and WebSockets. For nginx and `mlpnb app --base-url /mlpnb/`:
+
+    \b
+        location /mlpnb/ {
+            proxy_pass http://127.0.0.1:8866;
+            proxy_set_header Host $host;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+            proxy_buffering off;
+            proxy_read_timeout 1h;
+        }
+    """
+    from mlpnb.app import LOCAL, serve
+
+    if ip not in LOCAL:
+        click.echo(
+            f"mlpnb: warning: on {ip}, everybody who reaches this machine and has the link gets in, and what they send "
+            "is not encrypted: on a network you don't trust, put a reverse proxy before it (mlpnb app --help).",
+            err=True,
+        )
+    serve(
+        notebook, port=port, ip=ip, visitors=visitors, idle_minutes=idle_minutes, base_url=base_url,
+        browser=not no_browser,
+    )  # fmt: skip
+
+
+@cli.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE.py | ESTIMATOR MODEL.keras")
 @click.option("--batch-size", metavar="ROWS", help="What model.fit is given.  [default: Keras's, 32]")
 @click.option("--epochs", metavar="NUMBER", help="What model.fit is given.  [default: Keras's, 1]")

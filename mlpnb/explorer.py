@@ -7,7 +7,6 @@ is drawn from the cache. Nothing else is remembered.
 from __future__ import annotations
 
 import asyncio
-import base64
 import html
 import sys
 import time
@@ -24,8 +23,10 @@ from mlpnb.errors import InputError
 from mlpnb.export import grid_files
 from mlpnb.fit import Fit, NotFitted, Watch, fit_sklearn, load_training, training_is_loaded
 from mlpnb.grid import Grid, fit_row, rows_of
+from mlpnb.history import legend, record_grid
 from mlpnb.latest import LatestWorker
 from mlpnb.live import LivePicture
+from mlpnb.player import Player, save_links
 from mlpnb.plots import GridPicture
 from mlpnb.recipe import Recipe
 from mlpnb.settings import ACTIVATIONS, DTYPES, SOLVERS, Settings
@@ -100,7 +101,7 @@ class Explorer(LivePicture):
         self._sklearn = LatestWorker[State](self._fit_sklearn, self._failed, "mlpnb scikit-learn")
         self._keras = LatestWorker[State](self._fit_keras, self._failed, "mlpnb Keras")
         self._build()
-        self.children = [self._head, self._more, self.image, self._status, self._share]
+        self.children = [self._head, self._more, self.image, self._status, self._legend, self._share]
         # The first picture has what can be had at once: scikit-learn's column, and Keras's where TensorFlow runs.
         self._sklearn.submit(self.state)
         self._sklearn.wait(_FIRST_PICTURE_SECONDS)
@@ -214,6 +215,7 @@ class Explorer(LivePicture):
         self._progress = widgets.FloatProgress(min=0, max=1, layout={"width": "200px", "visibility": "hidden"})
         self._words = widgets.HTML()
         self._status = widgets.HBox([self._progress, self._words], layout={"min_height": "34px"})
+        self._legend = widgets.HTML()
         self._share = self._build_share()
 
     def _build_share(self) -> Any:
@@ -223,9 +225,15 @@ class Explorer(LivePicture):
         upload = widgets.FileUpload(accept=".json", multiple=False, description="Load settings")
         upload.observe(lambda change: self._uploaded(change["new"]), "value")
         self._code = widgets.HTML()
+        record = widgets.Button(
+            description="Record the epochs", tooltip="Train this grid once more and keep every epoch",
+            layout={"width": "auto"},
+        )  # fmt: skip
+        record.on_click(lambda _: self._record())
+        self._epochs = widgets.VBox([record])
         return widgets.Accordion(
-            [widgets.VBox([widgets.HBox([export, upload]), self._links]), self._code],
-            titles=["Export and load", "Copy as code"],
+            [widgets.VBox([widgets.HBox([export, upload]), self._links]), self._code, self._epochs],
+            titles=["Export and load", "Copy as code", "Epoch by epoch"],
             selected_index=None,
         )
 
@@ -285,6 +293,7 @@ class Explorer(LivePicture):
     def _request(self) -> None:
         self._links.value = ""
         self._code.value = _code_block(self.code())
+        self._legend.value = html.escape(legend(self.data, self.state.settings, self.state.recipes))
         missing = self._missing(self.state)
         if any(recipe.library == "scikit-learn" for _, recipe in missing):
             self._sklearn.submit(self.state)
@@ -358,7 +367,7 @@ class Explorer(LivePicture):
     def redraw(self) -> None:
         """Draw the picture once more, as it is."""
         if self._picture is not None:
-            self.image.value = self._picture.png()
+            self._show(self._picture.png(), self.describe())
 
     def _say(self, n_missing: int) -> None:
         """The line under the picture: what is under way, or what is wrong, or the scores in words."""
@@ -390,10 +399,26 @@ class Explorer(LivePicture):
         return {name: (_MEDIA_TYPES[Path(name).suffix], content) for name, content in grid_files(self.grid).items()}
 
     def _export(self) -> None:
-        self._links.value = "Save: " + " · ".join(
-            f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(content).decode()}">{name}</a>'
-            for name, (kind, content) in self.exports().items()
-        )
+        self._links.value = save_links(self.exports())
+
+    def _record(self) -> None:
+        state, (button, *_) = self.state, self._epochs.children
+        self._epochs.children = [button, widgets.HTML("Training, and keeping every epoch …")]
+        button.disabled = True
+
+        def work(state: State, watch: Watch) -> None:
+            history = record_grid(self._datasets[state.data], state.settings, state.recipes, watch)
+            self._post(lambda: show(Player(history)))
+
+        def show(what: Any) -> None:
+            self._epochs.children = [button, what]
+            button.disabled = False
+
+        def failed(error: Exception) -> None:
+            words = html.escape(str(error))
+            self._post(lambda: show(widgets.HTML(words)))
+
+        LatestWorker[State](work, failed, "mlpnb epochs").submit(state)
 
     def _uploaded(self, files: Sequence[Any]) -> None:
         if not files:

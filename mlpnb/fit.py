@@ -88,8 +88,9 @@ def in_short(score: float) -> str:
 
 
 def fit_sklearn(
-    data: Data, settings: Settings, recipe: Recipe, watch: Watch | None = None, *, n_iter_no_change: int = 10
-) -> Fit | NotFitted:
+    data: Data, settings: Settings, recipe: Recipe, watch: Watch | None = None, *, n_iter_no_change: int = 10,
+    look: Callable[[Any], object] | None = None,
+) -> Fit | NotFitted:  # fmt: skip
     """Train scikit-learn's `MLPRegressor`.
 
     Parameters
@@ -102,6 +103,8 @@ def fit_sklearn(
         Called with the number of epochs done, every epoch; an exception that it raises ends the training.
     n_iter_no_change : int, default=10
         As `MLPRegressor` takes it, and its default.
+    look : callable, optional
+        Called with the `MLPRegressor` at the start of every epoch; its weights go on changing in place.
 
     Returns
     -------
@@ -115,6 +118,14 @@ def fit_sklearn(
 
     if settings.activation not in SKLEARN_ACTIVATIONS:
         return NotFitted(f"scikit-learn's MLPRegressor\nhas no {settings.activation}")
+
+    def begins(epoch: int) -> None:
+        if watch is not None:
+            watch(epoch)
+        if look is not None:
+            look(regressor)
+
+    watched = begins if watch is not None or look is not None else None
     regressor = MLPRegressor(
         hidden_layer_sizes=settings.hidden_layer_sizes,
         activation=settings.activation,
@@ -123,7 +134,7 @@ def fit_sklearn(
         batch_size=settings.batch_rows(len(data.y_train)),
         learning_rate_init=settings.learning_rate_init,
         max_iter=settings.max_iter,
-        random_state=_watched_random_state(settings.random_state, watch),
+        random_state=_watched_random_state(settings.random_state, watched),
         momentum=settings.momentum,
         nesterovs_momentum=settings.nesterovs_momentum,
         n_iter_no_change=n_iter_no_change,
@@ -145,7 +156,7 @@ def fit_sklearn(
             raise KeyboardInterrupt
         seconds = time.perf_counter() - started
         prediction = regressor.predict(data.X_test)
-    return _fit(
+    return as_fit(
         data, settings, recipe, prediction, regressor.coefs_, regressor.intercepts_, regressor.loss_curve_, seconds
     )
 
@@ -175,7 +186,7 @@ def fit_keras(
     """
     cells = list(zip(settings, recipes, strict=True))
     return [
-        _fit(data, *cell, trained.prediction, trained.coefs, trained.intercepts, trained.loss_curve, trained.seconds)
+        as_fit(data, *cell, trained.prediction, trained.coefs, trained.intercepts, trained.loss_curve, trained.seconds)
         for cell, trained in zip(cells, load_training().train(data, cells, watch, done), strict=True)
     ]
 
@@ -217,10 +228,11 @@ def training_is_loaded() -> bool:
     return hasattr(sys.modules.get("mlpnb.training"), "train")  # the module is listed before it is imported whole
 
 
-def _fit(
+def as_fit(
     data: Data, settings: Settings, recipe: Recipe, prediction: NDArray[np.floating], coefs: Sequence[Any],
     intercepts: Sequence[Any], loss_curve: Sequence[float] | NDArray[np.floating], seconds: float,
 ) -> Fit:  # fmt: skip
+    """A network's predictions on the test part, scored."""
     from sklearn.metrics import r2_score, root_mean_squared_error
 
     loss_curve = np.asarray(loss_curve)

@@ -8,6 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
+from traitlets import Unicode
+
+
+class DescribedImage(widgets.Image):  # type: ignore[misc]
+    """An `ipywidgets.Image` whose tooltip, its title on the page, says what it shows: ipywidgets knows no alt text.
+
+    Its script in the browser asks for a description before it sets a title, and an `Image` has none (ipywidgets 8.1
+    `widget_description`, `updateTooltip`): so there is an empty one.
+    """
+
+    description = Unicode("").tag(sync=True)
 
 
 class LivePicture(widgets.VBox):  # type: ignore[misc]
@@ -17,13 +28,13 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
 
     Attributes
     ----------
-    image : ipywidgets.Image
+    image : DescribedImage
         The picture, as PNG.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.image = widgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        self.image = DescribedImage(format="png", layout={"max_width": "100%", "height": "auto"})
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
@@ -32,6 +43,18 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
     def describe(self) -> str:
         """The picture in words."""
         raise NotImplementedError
+
+    def _show(self, png: bytes, alt: str) -> None:
+        """Show this picture, its size told beforehand: so its place on the page stays while it is decoded.
+
+        `alt` is what it shows in words: ipywidgets knows no alt, but a title, which is read in its place.
+        """
+        width, height = (str(int.from_bytes(png[at : at + 4], "big")) for at in (16, 20))  # PNG's first chunk, IHDR
+        if (self.image.width, self.image.height) != (width, height):
+            self.image.width, self.image.height = width, height
+        self.image.value = png
+        if self.image.tooltip != alt:
+            self.image.tooltip = alt
 
     def _post(self, call: Callable[[], None]) -> None:
         """Call in the kernel's own thread, once it is free."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlpnb.data import Data
     from mlpnb.divergence import StabilityMap
     from mlpnb.grid import Grid
+    from mlpnb.history import GridHistory
 
 # Okabe and Ito's colours, told apart with any colour vision; the markers differ too, for a print in grey.
 _STYLE: dict[str, dict[str, Any]] = {
@@ -118,14 +119,17 @@ class GridPicture:
         """Whether `grid` has this picture's data and columns, so that it can be shown here."""
         return self._layout == layout_of(grid)
 
-    def show(self, grid: Grid, stale: Collection[tuple[int, int]] = ()) -> None:
-        """Set points and words to those of `grid`; panels in `stale` are pale: their fit is of an earlier setting."""
+    def show(self, grid: Grid, stale: Collection[tuple[int, int]] = (), note: str = "") -> None:
+        """Set points and words to those of `grid`, with a note above them.
+
+        Panels in `stale` are pale: their fit is of an earlier setting.
+        """
         for label, alpha in zip(self._row_labels, grid.alphas, strict=True):
             label.set_text(f"alpha = {alpha:g}")
         settings = grid.settings
         keras_dtype = any(recipe.dtype == "floatx" for recipe in grid.recipes)
         words = [grid.data.name, settings.activation, *([f"Keras in {settings.dtype}"] if keras_dtype else [])]
-        self._heading.set_text(" · ".join([*words, f"seed {settings.random_state}"]))
+        self._heading.set_text(" · ".join([*words, f"seed {settings.random_state}", *filter(None, [note])]))
         for r, row in enumerate(self._panels):
             for c, panel in enumerate(row):
                 panel.show(grid.fits[r][c], grid.data.y_test, self._limits, pale=(r, c) in stale)
@@ -230,6 +234,50 @@ def plot_grid(grid: Grid) -> DescribedFigure:
         A matplotlib `Figure`, not known to pyplot: it shows itself in a notebook, and is saved by `savefig`.
     """
     return GridPicture(grid).figure
+
+
+def plot_history(history: GridHistory, epoch: int | None = None) -> DescribedFigure:
+    """Draw the training loss and the kernels' norms by epoch, a line a column of the grid, a row an alpha.
+
+    Parameters
+    ----------
+    history : GridHistory
+        From `record_grid`.
+    epoch : int, optional
+        Marked by a line.
+    """
+    from mlpnb.history import History
+
+    rows = [row for row in history.histories if any(isinstance(h, History) for h in row)]
+    figure = DescribedFigure(figsize=(9, 2.6 * len(rows) + 0.6), layout="constrained")
+    axes = figure.subplots(max(len(rows), 1), 2, sharex=True, squeeze=False)
+    for (left, right), row in zip(axes, rows, strict=False):
+        columns = [h for h in row if isinstance(h, History)]
+        for index, one in enumerate(columns):
+            color, name = _LINES[index % len(_LINES)], one.fit.recipe.name
+            loss = np.where(one.fit.loss_curve > 0, one.fit.loss_curve, np.nan)
+            left.plot(np.arange(1, len(loss) + 1), np.where(np.isfinite(loss), loss, np.nan), color=color, label=name,
+                      linestyle=_DASHES[index % len(_DASHES)], linewidth=1.8)  # fmt: skip
+            norms = one.kernel_norms
+            for layer in range(norms.shape[1]):
+                words = "last kernel" if layer == norms.shape[1] - 1 else f"kernel {layer + 1}"
+                shown = np.where(np.isfinite(norms[:, layer]), norms[:, layer], np.nan)
+                right.plot(shown, color=color, linestyle=_DASHES[layer % len(_DASHES)], linewidth=1.8,
+                           label=f"{name}, {words}")  # fmt: skip
+        alpha = columns[0].fit.settings.alpha
+        left.set(yscale="log", ylabel=f"alpha = {alpha:g}\ntraining loss")
+        right.set(yscale="log", ylabel="kernel norm")
+        for ax in (left, right):
+            ax.grid(color="0.92")
+            if epoch is not None:
+                ax.axvline(epoch, color="0.2", linewidth=1)
+    for ax in axes[-1]:
+        ax.set_xlabel("epoch")
+    for column in (0, 1):
+        handles, labels = axes[0][column].get_legend_handles_labels()
+        axes[0][column].legend(handles, labels, fontsize=7, loc="best")
+    figure.alt = history.describe() + ("" if epoch is None else f" A line marks epoch {epoch}.")
+    return _drawn(figure)
 
 
 def plot_ladder(table: pd.DataFrame) -> DescribedFigure:

@@ -172,6 +172,15 @@ class Recipe:
                     f"{difference.sklearn!r}: leave it, or use library='keras'."
                 )
 
+    @property
+    def data_factor(self) -> float:
+        """What the mean squared error is multiplied by in the loss."""
+        return 0.5 if self.data_term == "half" else 1.0
+
+    def penalty_divisor(self, batch_rows: int) -> int:
+        """What the penalty is divided by in the loss of a batch of so many rows."""
+        return batch_rows if self.penalty_scale == "per row" else 1
+
     def differences(self, solver: str | None = None) -> tuple[Difference, ...]:
         """The differences in which this recipe departs from scikit-learn's, in order: those that `solver` knows."""
         departs = (d for d in DIFFERENCES.values() if getattr(self, d.name) != d.sklearn)

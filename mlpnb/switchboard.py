@@ -132,7 +132,8 @@ class Switches(LivePicture):
         found = self._cache.get(self.recipe)
         if found is not None and found is not self._shown:
             self._shown = found
-            self.image.value = plot_climb(self._data, found).png()
+            figure = plot_climb(self._data, found)
+            self._show(figure.png(), figure.alt)
         waiting = "Training …" if training_is_loaded() else "TensorFlow is starting …"
         words = self.describe() if found is not None else self._message or waiting
         self._words.value = html.escape(words)

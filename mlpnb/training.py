@@ -153,6 +153,52 @@ def train(
     return [results[index] for index in range(len(cells))]
 
 
+class Snapshot(NamedTuple):
+    """All cells of a program after an epoch, each array with a leading cell axis."""
+
+    kernels: list[NDArray[np.floating]]
+    biases: list[NDArray[np.floating]]
+    predictions: NDArray[np.floating]
+
+
+def record(
+    data: Data, cells: Sequence[tuple[Settings, Recipe]], watch: Callable[[int], None] | None = None
+) -> list[tuple[Trained, list[Snapshot]]]:
+    """Train as `train` does, an epoch a call of the same compiled program, and keep what each epoch left.
+
+    Parameters
+    ----------
+    data : Data
+    cells : sequence of (Settings, Recipe)
+    watch : callable, optional
+        Called with the number of epochs done, every epoch; an exception that it raises ends the training.
+
+    Returns
+    -------
+    list of (Trained, list of Snapshot)
+        In the order of `cells`; the first snapshot is the start, then one an epoch trained. A snapshot's arrays are
+        this cell's own, without the cell axis.
+    """
+    alike: dict[Shape, list[int]] = {}
+    for index, (settings, recipe) in enumerate(cells):
+        alike.setdefault(shape_of(data, settings, recipe), []).append(index)
+    results: dict[int, tuple[Trained, list[Snapshot]]] = {}
+    for shape, indices in alike.items():
+        for first in range(0, len(indices), 4):
+            chunk = indices[first : first + 4]
+            seen: list[Snapshot] = []
+            with _running:
+                made = [_cell(data, *cells[index], shape) for index in chunk]
+                trained = _program(shape, len(chunk)).run(data, made, watch, seen)
+            for place, (index, one) in enumerate(zip(chunk, trained, strict=True)):
+                own = [
+                    Snapshot([k[place] for k in s.kernels], [b[place] for b in s.biases], s.predictions[place])
+                    for s in seen[: len(one.loss_curve) + 1]
+                ]
+                results[index] = one, own
+    return [results[index] for index in range(len(cells))]
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One update of a network, as it stands before it.
@@ -226,7 +272,7 @@ def _cell(data: Data, settings: Settings, recipe: Recipe, shape: Shape) -> _Cell
         "momentum": scalar(settings.momentum),
         **{key: scalar(number) for key, number in _ADAM.items()},
         "epsilon": float(recipe.epsilon),
-        "data_factor": 0.5 if recipe.data_term == "half" else 1.0,
+        "data_factor": recipe.data_factor,
         "penalty": tuple(scalar(settings.alpha / 2) if on else 0.0 for on in penalised),
         "per_row": float(recipe.penalty_scale == "per row" and settings.alpha > 0),
         "tol": TOL if recipe.stopping == "tol" else -np.inf,
@@ -278,7 +324,11 @@ class _Program:
             for work in (self._epochs, self._gradients, self._apply, self._hessian_product)
         )
 
-    def run(self, data: Data, cells: Sequence[_Cell], watch: Callable[[int], None] | None) -> list[Trained]:
+    def run(
+        self, data: Data, cells: Sequence[_Cell], watch: Callable[[int], None] | None,
+        seen: list[Snapshot] | None = None,
+    ) -> list[Trained]:  # fmt: skip
+        """Train; if there is a list `seen`, an epoch a call, and put into it the start and what each epoch left."""
         dtype = self.shape.dtype
         draws = [draw(cell.start) for cell in cells]
         self._start(draws)
@@ -291,21 +341,26 @@ class _Program:
         )
         curves = []
         max_iter = max(cell.start.epochs for cell in cells)
+        part_epochs = EPOCHS_A_CALL if seen is None else 1
+        if seen is not None:
+            seen.append(self._snapshot(data))
         started = time.perf_counter()
-        for first in range(0, max_iter, EPOCHS_A_CALL):
+        for first in range(0, max_iter, part_epochs):
             if watch is not None:
                 watch(first)
             if not state[0].numpy().any():
                 break
             order = np.zeros((self.n_cells, EPOCHS_A_CALL, self.shape.n_rows), np.int32)
             for cell, d in enumerate(draws):
-                part = d.order[first : first + EPOCHS_A_CALL]
+                part = d.order[first : first + part_epochs]
                 order[cell, : len(part)] = part
             *state, curve = self._train(
-                X, y, tf.constant(order), tf.constant(first), tf.constant(min(EPOCHS_A_CALL, max_iter - first)),
+                X, y, tf.constant(order), tf.constant(first), tf.constant(min(part_epochs, max_iter - first)),
                 constants, *state,
             )  # fmt: skip
             curves.append(curve.numpy())
+            if seen is not None:
+                seen.append(self._snapshot(data))
         seconds = (time.perf_counter() - started) / self.n_cells
         return self._results(data, np.concatenate(curves), seconds)
 
@@ -358,17 +413,22 @@ class _Program:
         (largest,) = eigsh(operator, k=1, which="LA", v0=np.ones(ends[-1]), return_eigenvectors=False)
         return float(largest)
 
-    def _results(self, data: Data, curves: NDArray[np.floating], seconds: float) -> list[Trained]:
+    def _snapshot(self, data: Data) -> Snapshot:
         X_test = np.broadcast_to(data.X_test.astype(self.shape.dtype), (self.n_cells, *data.X_test.shape))
-        predictions = self.model(tf.constant(X_test)).numpy()[..., 0]
-        kernels = [layer.kernel.numpy() for layer in self.model.layers]
-        biases = [layer.bias.numpy() for layer in self.model.layers]
+        return Snapshot(
+            [layer.kernel.numpy() for layer in self.model.layers],
+            [layer.bias.numpy()[:, 0] for layer in self.model.layers],
+            self.model(tf.constant(X_test)).numpy()[..., 0],
+        )
+
+    def _results(self, data: Data, curves: NDArray[np.floating], seconds: float) -> list[Trained]:
+        kernels, biases, predictions = self._snapshot(data)
         # An epoch that a cell did not train is marked by -inf: a loss may overflow to inf or be NaN, never that.
         trained = ~np.isneginf(curves)
         return [
             Trained(
                 coefs=tuple(kernel[cell] for kernel in kernels),
-                intercepts=tuple(bias[cell, 0] for bias in biases),
+                intercepts=tuple(bias[cell] for bias in biases),
                 loss_curve=curves[trained[:, cell], cell],
                 prediction=predictions[cell],
                 seconds=seconds,
