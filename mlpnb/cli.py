@@ -96,6 +96,37 @@ def report(
         click.echo(path)
 
 
+@cli.command()
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option("--out", metavar="DIR", default="handouts", show_default=True, help="Where to write.")
+def handout(notebooks: tuple[str, ...], out: str) -> None:
+    """Execute notebooks and make pages of them that need no kernel and no network, and PDFs to print.
+
+    NOTEBOOK is one of mlpnb's, or a file of yours; all of mlpnb's, if none is given. Sliders of the explorer still
+    work in the pages: all they can ask for is trained beforehand. Cells tagged "solution" are left out of NAME.html and
+    NAME.pdf, and shown in NAME-teacher.html and NAME-teacher.pdf.
+    """
+    from mlpnb.handouts import handout_sources, write_handout
+    from mlpnb.page import find_browser
+
+    sources, browser, failed = handout_sources(notebooks), find_browser(), False
+    if browser is None:
+        click.echo(
+            "mlpnb: no PDFs, since neither Chromium nor Chrome is here to print them: install one (on Debian and "
+            "Ubuntu: apt-get install chromium) and run this again.",
+            err=True,
+        )
+    for source in sources:
+        try:
+            for path in write_handout(source, out, browser, progress=True):
+                click.echo(path)
+        except ReportError as error:  # the others are made all the same
+            click.echo(f"mlpnb: {error}", err=True)
+            failed = True
+    if failed:
+        sys.exit(1)
+
+
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.option(
     "--dir", "folder", metavar="DIR", default="mlpnb-notebooks", show_default=True, help="Your working folder."

@@ -20,8 +20,10 @@ from cachetools import LRUCache
 
 from mlpnb.data import DATASETS, Data, load_data
 from mlpnb.errors import InputError
+from mlpnb.execution import is_static
 from mlpnb.export import grid_files
 from mlpnb.fit import Fit, NotFitted, Watch, fit_sklearn, load_training, training_is_loaded
+from mlpnb.frames import fit_frames, frames_html
 from mlpnb.grid import Grid, fit_row, rows_of
 from mlpnb.history import legend, record_grid
 from mlpnb.latest import LatestWorker
@@ -400,6 +402,14 @@ class Explorer(LivePicture):
 
     def _export(self) -> None:
         self._links.value = save_links(self.exports())
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None and is_static():
+            self.settled()  # what it was about to draw, so that nothing else is trained meanwhile
+            alphas = [alpha for _, alpha in _options(ALPHAS, self.state.settings.alpha)]
+            bundle["text/html"] = frames_html(fit_frames(self.data, self.state.settings, alphas, progress=True))
+        return bundle
 
     def _record(self) -> None:
         state, (button, *_) = self.state, self._epochs.children

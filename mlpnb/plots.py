@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mlpnb.execution import is_static
 from mlpnb.fit import Fit, NotFitted, in_short
 
 if TYPE_CHECKING:
@@ -62,8 +63,10 @@ class DescribedFigure(Figure):
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        image = base64.b64encode(self.png()).decode()
-        return {"image/png": image, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+        bundle = {"image/png": base64.b64encode(self.png()).decode(), "text/plain": self.alt}
+        if is_static():  # to be printed too
+            bundle["image/svg+xml"] = self.svg().decode()
+        return bundle, {"image/png": {"alt": self.alt}}
 
 
 class GridPicture:
@@ -95,7 +98,7 @@ class GridPicture:
             wspace=0.06,
             hspace=0.08,
         )
-        self._limits = _limits(grid.data)
+        self._limits = limits_of(grid.data)
         self._draw_fixed(axes, grid)
         self._panels = [
             [_Panel(ax, recipe.library) for ax, recipe in zip(row, grid.recipes, strict=True)] for row in axes
@@ -321,7 +324,7 @@ def plot_climb(data: Data, climb: Climb) -> DescribedFigure:
         """Axes at a place given in inches, since the panels are square and the ladder has long labels."""
         return figure.add_axes((left / width, bottom / height, wide / width, high / height))
 
-    limits = _limits(data)
+    limits = limits_of(data)
     for left, fit in ((1.2, climb.reference), (5.4, climb.fits[0])):
         ax = place(left, below + 1.05, 3.0, 3.0)
         ax.plot(limits, limits, color="0.3", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
@@ -540,7 +543,7 @@ def layout_of(grid: Grid) -> tuple[Any, ...]:
     )
 
 
-def _limits(data: Data) -> tuple[float, float]:
+def limits_of(data: Data) -> tuple[float, float]:
     """Both axes' range: the truth's, with a margin. Predictions don't count, since they may be anywhere."""
     low, high = float(np.min(data.y_test)), float(np.max(data.y_test))
     margin = 0.08 * (high - low) or max(abs(low), 1.0)
