@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ def execute(
     executed: Path,
     parameters: Mapping[str, Any] | None = None,
     *,
+    without: Collection[str] = (),
     folder: Path | None = None,
     progress: bool = False,
     static: bool = False,
@@ -36,6 +37,8 @@ def execute(
         The notebook, and where it goes; also where it fails, with what there is of it.
     parameters : mapping, optional
         Values for its cell tagged ``parameters``.
+    without : collection of str
+        Tags of cells to leave out.
     folder : Path, optional
         Where its kernel works: that of `executed`, if left out.
     progress : bool, default=False
@@ -48,13 +51,16 @@ def execute(
     ReportError
         If a cell fails or the kernel dies; it names the cell.
     """
+    import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if not set(without) & set(cell.metadata.get("tags", []))]
     try:
         papermill.execute_notebook(
-            str(source),
+            notebook,
             str(executed),
             parameters=dict(parameters or {}),
             kernel_name="python3",

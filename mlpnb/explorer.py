@@ -29,7 +29,7 @@ from mlpnb.history import legend, record_grid
 from mlpnb.latest import LatestWorker
 from mlpnb.live import LivePicture
 from mlpnb.player import Player, save_links
-from mlpnb.plots import GridPicture
+from mlpnb.plots import DescribedFigure, GridPicture, plot_grid
 from mlpnb.recipe import Recipe
 from mlpnb.settings import ACTIVATIONS, DTYPES, SOLVERS, Settings
 from mlpnb.state import State
@@ -160,6 +160,10 @@ class Explorer(LivePicture):
     def describe(self) -> str:
         """The grid in words."""
         return self.grid.describe()
+
+    def figure(self) -> DescribedFigure:
+        """The grid, as `plot_grid` draws it."""
+        return plot_grid(self.grid)
 
     @property
     def busy(self) -> bool:

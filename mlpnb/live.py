@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 from traitlets import Unicode
+
+from mlpnb.execution import is_static
+
+if TYPE_CHECKING:
+    from mlpnb.plots import DescribedFigure
 
 
 class DescribedImage(widgets.Image):  # type: ignore[misc]
@@ -44,6 +49,10 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
         """The picture in words."""
         raise NotImplementedError
 
+    def figure(self) -> DescribedFigure | None:
+        """The picture of the moment as a figure, to be saved or printed; None if there is none yet."""
+        raise NotImplementedError
+
     def _show(self, png: bytes, alt: str) -> None:
         """Show this picture, its size told beforehand: so its place on the page stays while it is decoded.
 
@@ -69,4 +78,6 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
             if self.image.value:
                 bundle["image/png"] = base64.b64encode(self.image.value).decode()
             bundle["text/plain"] = self.describe()
+            if is_static() and (figure := self.figure()) is not None:  # to be printed too
+                bundle["image/svg+xml"] = figure.svg().decode()
         return bundle

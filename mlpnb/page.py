@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import subprocess
@@ -46,7 +47,7 @@ def page(executed: Path, *, without: Collection[str] = (), linked: str = ".ipynb
     # where the notebook is, so that pictures beside it are found
     resources = {"metadata": {"name": _title(notebook) or executed.stem, "path": str(executed.parent)}}
     body, _ = exporter.from_notebook_node(notebook, resources=resources)
-    return str(body)
+    return str(body.replace("</head>", _math_font() + "</head>", 1) if "<math" in body else body)
 
 
 def find_browser() -> str | None:
@@ -76,6 +77,15 @@ def print_pdf(html: Path, pdf: Path, browser: str) -> None:
     if done.returncode or not pdf.is_file():
         said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ReportError(f"{browser} can't print {html.name} (exit code {done.returncode}): {said}")
+
+
+def _math_font() -> str:
+    """The style that sets formulas: few systems have a font with the sizes and places that formulas need."""
+    font = base64.b64encode(files("mlpnb").joinpath("static", "noto-sans-math.woff2").read_bytes()).decode()
+    return (
+        f"<style>@font-face {{ font-family: 'Noto Sans Math'; src: url(data:font/woff2;base64,{font}); }} "
+        "math { font-family: 'Noto Sans Math', math; }</style>"
+    )
 
 
 def _title(notebook: dict[str, list[dict[str, str]]]) -> str | None:

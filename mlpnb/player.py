@@ -13,7 +13,7 @@ from mlpnb.data import Data, load_data
 from mlpnb.grid import QUESTION
 from mlpnb.history import GridHistory, animation, legend, record_grid
 from mlpnb.live import DescribedImage, LivePicture
-from mlpnb.plots import GridPicture, plot_history
+from mlpnb.plots import DescribedFigure, GridPicture, plot_grid, plot_history
 
 if TYPE_CHECKING:
     from mlpnb.recipe import Recipe
@@ -62,6 +62,10 @@ class Player(LivePicture):
     def describe(self) -> str:
         """The grid at the slider's epoch, in words."""
         return f"After epoch {self.epoch.value}: {self.history.at(self.epoch.value).describe()}"
+
+    def figure(self) -> DescribedFigure:
+        """The grid at the slider's epoch."""
+        return plot_grid(self.history.at(self.epoch.value))
 
     def exports(self) -> dict[str, tuple[str, bytes]]:
         """What "Export" offers: a media type and the content by file name."""

@@ -59,11 +59,11 @@ def write_report(
         work = Path(name)
         executed = work / "report.ipynb"
         try:
-            execute(source, executed, {**parameters, "out": "."}, progress=progress)
+            execute(source, executed, {**parameters, "out": "."}, without=_EXERCISES, progress=progress)
         except ReportError as error:
             executed.replace(out / "failed.ipynb")
             raise ReportError(f"{error} (see {out / 'failed.ipynb'}; nothing else was written).") from error
-        (work / "report.html").write_text(page(executed, without=_EXERCISES), encoding="utf-8")
+        (work / "report.html").write_text(page(executed), encoding="utf-8")
         with FileLock(out / ".mlpnb.lock"):
             files = sorted(path for path in work.iterdir() if path.is_file())
             return [Path(shutil.move(path, out / path.name)) for path in files]

@@ -15,7 +15,7 @@ from mlpnb.errors import InputError, require_choice
 from mlpnb.fit import Watch, load_training, training_is_loaded
 from mlpnb.latest import LatestWorker
 from mlpnb.live import LivePicture
-from mlpnb.plots import plot_climb
+from mlpnb.plots import DescribedFigure, plot_climb
 from mlpnb.recipe import DIFFERENCES, KERAS_2, Recipe
 from mlpnb.settings import Settings
 
@@ -98,6 +98,10 @@ class Switches(LivePicture):
         scores = f"{reference.recipe.name} {reference.outcome}; Keras as switched {first.outcome}"
         return f"{scores}; differences open: {opened}."
 
+    def figure(self) -> DescribedFigure | None:
+        """The panels and the ladder; None while the first networks are being trained."""
+        return None if self._shown is None else plot_climb(self._data, self._shown)
+
     def _switched(self) -> None:
         values = {
             name: DIFFERENCES[name].keras if switch.value else DIFFERENCES[name].sklearn
@@ -132,8 +136,8 @@ class Switches(LivePicture):
         found = self._cache.get(self.recipe)
         if found is not None and found is not self._shown:
             self._shown = found
-            figure = plot_climb(self._data, found)
-            self._show(figure.png(), figure.alt)
+            if (figure := self.figure()) is not None:
+                self._show(figure.png(), figure.alt)
         waiting = "Training …" if training_is_loaded() else "TensorFlow is starting …"
         words = self.describe() if found is not None else self._message or waiting
         self._words.value = html.escape(words)
