@@ -69,7 +69,8 @@ def write_handout(source: Path, out: str | Path, browser: str | None = None, *, 
     InputError
         If `out` cannot be written to.
     ReportError
-        If a cell fails, a page gets larger than 8 MB, or the browser does not print; older handouts are left alone.
+        If a cell fails or a page gets larger than 8 MB; older handouts are left alone. If the browser does not print;
+        the pages are written.
     """
     out = writable_folder(out).resolve()
     own = source.resolve().parent != notebook_folder().resolve()
@@ -81,7 +82,7 @@ def write_handout(source: Path, out: str | Path, browser: str | None = None, *, 
             execute(source, executed, folder=folder, progress=progress, static=True)
         except ReportError as error:
             raise ReportError(f"{error} (its older handouts are as they were).") from error
-        written = []
+        written, unprinted = [], None
         for ending, without in _copies(executed):
             html = work / f"{source.stem}{ending}.html"
             html.write_text(page(executed, without=without, linked=".html"), encoding="utf-8")
@@ -92,9 +93,15 @@ def write_handout(source: Path, out: str | Path, browser: str | None = None, *, 
                 )
             written.append(html)
             if browser is not None:
-                written.append(html.with_suffix(".pdf"))
-                print_pdf(html, written[-1], browser)
-        return [Path(shutil.move(path, out / path.name)) for path in written]
+                try:
+                    print_pdf(html, html.with_suffix(".pdf"), browser)
+                    written.append(html.with_suffix(".pdf"))
+                except ReportError as error:  # the pages are good without
+                    unprinted = error
+        moved = [Path(shutil.move(path, out / path.name)) for path in written]
+    if unprinted is not None:
+        raise unprinted
+    return moved
 
 
 def _copies(executed: Path) -> list[tuple[str, tuple[str, ...]]]:

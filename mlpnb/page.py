@@ -102,7 +102,8 @@ def _markdown(source: str, linked: str) -> str:
 
     class Renderer(IPythonRenderer):  # type: ignore[misc]
         def block_math(self, body: str) -> str:
-            return str(convert(body, display="block"))
+            # where it is wider than a phone it scrolls, by keyboard too
+            return f'<div class="formula" tabindex="0">{convert(body, display="block")}</div>'
 
         def inline_math(self, body: str) -> str:
             return str(convert(body))
