@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find mlpnb notebooks -name '*.py' -o -name '*.pyi' -o -name '*.ipynb')
 
-.PHONY: report test lint lab app bench pictures constraints clean
+.PHONY: report test lint lab app handouts docs bench pictures constraints clean
 
 report: report/report.html  ## the question's grid on real fits: an HTML page, the notebook, the figure, the numbers
 	@echo "Open report/report.html in a browser."
@@ -31,17 +31,24 @@ bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/estimators.py
 	$(BIN)/python benchmarks/latency.py
 
-pictures: .venv/installed  ## the pictures of the README, from real fits
+handouts: .venv/installed  ## pages with sliders that need no Python, and PDFs
+	$(BIN)/mlpnb handout --out handouts
+
+# A broken link fails it.
+docs: .venv/installed  ## the documentation, with the notebooks executed: docs/_build/html/index.html
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
+
+pictures: .venv/installed  ## the README's picture and its answer, from real fits
 	$(BIN)/python docs/pictures.py
 
 # Made anew when what is asked for changes; otherwise setting up does nothing.
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[app,distributed,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[app,distributed,docs,test]"
 	touch $@
 
 constraints: .venv/installed  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude mlpnb > constraints.txt
 
 clean:
-	rm -rf .venv report
+	rm -rf .venv report handouts docs/_build docs/notebooks docs/reference

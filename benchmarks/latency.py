@@ -1,4 +1,4 @@
-"""From a key press to the changed picture in a real Chromium, in JupyterLab and in the app; and what visitors cost.
+"""From a key press to the changed picture in a real Chromium: in JupyterLab, the app, a handout; what visitors cost.
 
 Needs Debian's chromium. ``python benchmarks/latency.py [VISITORS]``; ten, if left out.
 """
@@ -139,7 +139,8 @@ def in_app(browser: Browser, visitors: int) -> dict[str, float]:
                     page.locator(".noUi-handle").first.focus()
                     page.keyboard.press("ArrowRight" if move % 2 else "ArrowLeft")
             for page in pages:
-                page.wait_for_function(f"{WORDS}.some(t => t.includes('Prediction against truth'))", timeout=300_000)
+                # all began at alpha 1, and moved one step to the left on the whole
+                page.wait_for_function(f"{WORDS}.some(t => t.includes('at alpha 0.5:'))", timeout=300_000)
             found[f"app: {visitors} visitors, five moves each, all done"] = time.perf_counter() - started
             kernels = [child for child in psutil.Process(server.pid).children(recursive=True) if "ipykernel" in
                        " ".join(child.cmdline())]  # fmt: skip
@@ -157,6 +158,34 @@ def in_app(browser: Browser, visitors: int) -> dict[str, float]:
             server.wait(60)
 
 
+def in_handout(browser: Browser) -> dict[str, float]:
+    """A page opened from disk: from a key press to the frame that is painted with the changed panels."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "mlpnb", "handout", "--out", folder], check=True, capture_output=True)
+        seconds = time.perf_counter() - started
+        page = browser.new_context(viewport={"width": 1300, "height": 1400}).new_page()
+        page.goto(Path(folder, "01_the_question.html").as_uri())
+        page.evaluate(
+            """() => document.addEventListener('keydown', () => {
+                const pressed = performance.now();
+                requestAnimationFrame(() => setTimeout(() => { window.seconds = (performance.now() - pressed) / 1000 }));
+            }, true)"""
+        )
+        slider, panel = page.get_by_role("slider"), page.locator(".mlpnb-frames .points").last
+        slider.focus()
+        slider.scroll_into_view_if_needed()
+        taken = []
+        for _ in range(MOVES):
+            before = panel.get_attribute("d")
+            page.evaluate("window.seconds = null")
+            page.keyboard.press("ArrowLeft")
+            page.wait_for_function("window.seconds !== null")
+            assert panel.get_attribute("d") != before
+            taken.append(page.evaluate("window.seconds"))
+        return {"handout: whole picture": statistics.median(taken), "handouts: all notebooks, made": seconds}
+
+
 def main(arguments: list[str]) -> None:
     """Measure, print, write."""
     visitors = int(arguments[0]) if arguments else 10
@@ -164,6 +193,7 @@ def main(arguments: list[str]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         results |= {f"JupyterLab: {name}": value for name, value in in_lab(browser).items()}
+        results |= in_handout(browser)
         results |= in_app(browser, visitors)
         browser.close()
     report("latency", results, {})

@@ -215,9 +215,10 @@ def legend(data: Data, settings: Settings, recipes: Sequence[Recipe] = QUESTION)
         gradient = recipe.data_factor / SKLEARN.data_factor
         penalty = SKLEARN.penalty_divisor(rows) / recipe.penalty_divisor(rows)
         kernels = "" if recipe.penalised_kernels == "all" else " on the hidden kernels, none on the last one"
-        words.append(f"{recipe.name}: {_times(gradient)} the gradient, {_times(penalty)} the penalty{kernels}")
+        words.append(f"{recipe.name}: {times(gradient)} the gradient, {times(penalty)} the penalty{kernels}")
     return ("Beside scikit-learn, " + "; ".join(words) + ".") if words else ""
 
 
-def _times(factor: float) -> str:
+def times(factor: float) -> str:
+    """A factor in words."""
     return {1.0: "once", 2.0: "twice"}.get(factor, f"{factor:g} times")

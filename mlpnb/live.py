@@ -79,5 +79,5 @@ class LivePicture(widgets.VBox):  # type: ignore[misc]
                 bundle["image/png"] = base64.b64encode(self.image.value).decode()
             bundle["text/plain"] = self.describe()
             if is_static() and (figure := self.figure()) is not None:  # to be printed too
-                bundle["image/svg+xml"] = figure.svg().decode()
+                bundle["text/html"] = figure.html()
         return bundle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Collection
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)))
 _PANEL_INCHES = 3.0
 _PALE = 0.15
+_MANY = 5000  # points a panel, beyond which an SVG holds them as pixels, to stay of a size
 
 
 class DescribedFigure(Figure):
@@ -62,10 +64,15 @@ class DescribedFigure(Figure):
             self.savefig(buffer, format="svg", metadata={"Description": self.alt, "Date": None})
         return buffer.getvalue()
 
+    def html(self) -> str:
+        """The figure as a picture of a page, in vectors, with its alt text."""
+        image = base64.b64encode(self.svg()).decode()
+        return f'<img src="data:image/svg+xml;base64,{image}" alt="{escape(self.alt)}">'
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         bundle = {"image/png": base64.b64encode(self.png()).decode(), "text/plain": self.alt}
         if is_static():  # to be printed too
-            bundle["image/svg+xml"] = self.svg().decode()
+            bundle["text/html"] = self.html()
         return bundle, {"image/png": {"alt": self.alt}}
 
 
@@ -211,6 +218,7 @@ class _Panel:
             if not within.all():
                 scores += f"\n{np.sum(~within)} of {len(truth)} beyond (×)"
         self._points.set_data(*points)
+        self._points.set_rasterized(len(truth) > _MANY)
         self._beyond.set_data(*beyond)
         self._scores.set_text(scores)
         self._words.set_text(words)
@@ -425,8 +433,9 @@ def plot_stability(*planes: StabilityMap) -> DescribedFigure:
     shades = ListedColormap(["#F7F7F7", "#BDBDBD", "#6E6E6E"])
     for row, plane in zip(axes, planes, strict=True):
         for index, ax in enumerate(row):
+            # the edges, so that no light shines between two cells of one colour where an SVG is drawn
             ax.pcolormesh(plane.learning_rates, plane.values, plane.outcomes[index], cmap=shades, vmin=0, vmax=2,
-                          shading="nearest", rasterized=True)  # fmt: skip
+                          shading="nearest", edgecolors="face", linewidth=0.6)  # fmt: skip
             _draw_boundaries(ax, plane, index)
             ax.set(xscale="log", yscale="log")
             ax.set_xlim(plane.learning_rates[0], plane.learning_rates[-1])

@@ -84,7 +84,7 @@ def test_the_pdf_has_page_numbers_vector_figures_and_nothing_cut_off(handouts, n
             assert bottom >= 0
             assert top <= height
         pictures += sum(1 for _ in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]))
-    assert pictures <= 2 * NAMES.index("03_divergence") if name == "03_divergence" else pictures == 0
+    assert pictures == 0
     pdf.close()
 
 
