@@ -169,7 +169,8 @@ def in_handout(browser: Browser) -> dict[str, float]:
         page.evaluate(
             """() => document.addEventListener('keydown', () => {
                 const pressed = performance.now();
-                requestAnimationFrame(() => setTimeout(() => { window.seconds = (performance.now() - pressed) / 1000 }));
+                const painted = () => { window.seconds = (performance.now() - pressed) / 1000 };
+                requestAnimationFrame(() => setTimeout(painted));
             }, true)"""
         )
         slider, panel = page.get_by_role("slider"), page.locator(".mlpnb-frames .points").last

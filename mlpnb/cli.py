@@ -165,7 +165,7 @@ def app(
 ) -> None:
     """Serve the explorer as a web page, by Voila: no code is seen, and none is taken.
 
-    Every visitor has a Python process of their own, of some 0.9 GB once TensorFlow runs. The page is on this machine
+    Every visitor has a Python process of their own, of some 0.5 GB once TensorFlow runs. The page is on this machine
     only, and asks for the token in the link that is printed (or for yours, in the environment variable JUPYTER_TOKEN).
 
     To let others in, leave it on 127.0.0.1 and put a reverse proxy with TLS before it, which hands on the Host header

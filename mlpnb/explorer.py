@@ -27,7 +27,7 @@ from mlpnb.frames import fit_frames, frames_html
 from mlpnb.grid import Grid, fit_row, rows_of
 from mlpnb.history import legend, record_grid
 from mlpnb.latest import LatestWorker
-from mlpnb.live import LivePicture
+from mlpnb.live import ControlNames, LivePicture
 from mlpnb.player import Player, save_links
 from mlpnb.plots import DescribedFigure, GridPicture, plot_grid
 from mlpnb.recipe import Recipe
@@ -103,7 +103,7 @@ class Explorer(LivePicture):
         self._sklearn = LatestWorker[State](self._fit_sklearn, self._failed, "mlpnb scikit-learn")
         self._keras = LatestWorker[State](self._fit_keras, self._failed, "mlpnb Keras")
         self._build()
-        self.children = [self._head, self._more, self.image, self._status, self._legend, self._share]
+        self.children = [self._head, self._more, self.image, self._status, self._legend, self._share, ControlNames()]
         # The first picture has what can be had at once: scikit-learn's column, and Keras's where TensorFlow runs.
         self._sklearn.submit(self.state)
         self._sklearn.wait(_FIRST_PICTURE_SECONDS)
@@ -220,7 +220,9 @@ class Explorer(LivePicture):
         self._more = widgets.Accordion([widgets.VBox(rest)], titles=["More settings"], selected_index=None)
         self._progress = widgets.FloatProgress(min=0, max=1, layout={"width": "200px", "visibility": "hidden"})
         self._words = widgets.HTML()
-        self._status = widgets.HBox([self._progress, self._words], layout={"min_height": "34px"})
+        self._status = widgets.HBox(
+            [self._progress, self._words], layout={"min_height": "34px", "overflow": "visible", **wrapping}
+        )
         self._legend = widgets.HTML()
         self._share = self._build_share()
 

@@ -7,6 +7,7 @@ import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import anywidget
 import ipywidgets as widgets
 from traitlets import Unicode
 
@@ -24,6 +25,35 @@ class DescribedImage(widgets.Image):  # type: ignore[misc]
     """
 
     description = Unicode("").tag(sync=True)
+
+
+class ControlNames(anywidget.AnyWidget):  # type: ignore[misc]
+    """Nothing to be seen: for those who hear the page, it names sliders by their labels and buttons by their icons.
+
+    ipywidgets 8.1 gives neither a slider's handle, which is what has the focus, nor the buttons of a `Play` a name
+    (`packages/controls/src/widget_int.ts`).
+    """
+
+    _esm = """
+        function name() {
+          for (const handle of document.querySelectorAll(".noUi-handle:not([aria-label])")) {
+            const label = handle.closest(".widget-inline-hbox")?.querySelector(".widget-label");
+            if (label?.textContent) handle.setAttribute("aria-label", label.textContent);
+          }
+          for (const icon of document.querySelectorAll(".widget-play .jupyter-button i.fa")) {
+            const words = [...icon.classList].at(-1).replace("fa-", "");
+            if (icon.parentElement.ariaLabel !== words) icon.parentElement.ariaLabel = words;
+          }
+        }
+        export default {
+          render() {
+            name();
+            const watcher = new MutationObserver(name);
+            watcher.observe(document.body, { childList: true, subtree: true, attributeFilter: ["class"] });
+            return () => watcher.disconnect();
+          },
+        };
+        """
 
 
 class LivePicture(widgets.VBox):  # type: ignore[misc]

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from mlpnb.data import Data, load_data
 from mlpnb.grid import QUESTION
 from mlpnb.history import GridHistory, animation, legend, record_grid
-from mlpnb.live import DescribedImage, LivePicture
+from mlpnb.live import ControlNames, DescribedImage, LivePicture
 from mlpnb.plots import DescribedFigure, GridPicture, plot_grid, plot_history
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Player(LivePicture):
                 f"<p>Training loss and norm of each kernel by epoch, an alpha a row. {html.escape(words)}</p>"
             ),
             widgets.HBox([export, self._links]),
+            ControlNames(),
         ]
         self._draw()
 

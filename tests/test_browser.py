@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import TimeoutError as NotInTime
 
@@ -29,6 +30,7 @@ FLAGS = [
 ]
 
 SWITCHES = "mlpnb.switches(mlpnb.load_data('diabetes'), mlpnb.Settings(activation='identity', random_state=16))"
+EPOCHS = "mlpnb.explore(mlpnb.load_data('diabetes'), mlpnb.Settings(max_iter=20))"
 
 pytestmark = [
     pytest.mark.browser,
@@ -67,6 +69,7 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     copy_notebooks(folder / "work")
     nbformat.write(only("import mlpnb", SWITCHES), folder / "work" / "switches.ipynb")
+    nbformat.write(only("import mlpnb", EPOCHS), folder / "work" / "epochs.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -120,8 +123,10 @@ def run_all_cells(page, lab, notebook):
     start_kernel(lab, notebook)
     page.goto(f"{lab}/{notebook}?reset")
     page.wait_for_selector(".jp-CodeCell .cm-content", timeout=90_000)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=90_000)
-    taken = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(p => /[*\\d]/.test(p.textContent))"
+    idle = ".jp-Notebook-ExecutionIndicator[data-status='idle']"  # out of sight on a phone
+    page.wait_for_selector(idle, state="attached", timeout=90_000)
+    prompts = ".jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)"  # a hidden cell has none
+    taken = f"[...document.querySelectorAll('{prompts}')].every(p => /[*\\d]/.test(p.textContent))"
     for patience in (15_000, 30_000, 60_000):  # JupyterLab runs nothing, or one cell, while it is finding its kernel
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
@@ -169,6 +174,17 @@ def wait_for_words(page, text):
         arg=text,
         timeout=60_000,
     )
+
+
+def serious(page, within):
+    """What axe finds that is serious or critical, a line each."""
+    found = Axe().run(page, context=within).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:200]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
 
 
 class Frames:
@@ -292,6 +308,31 @@ def test_a_switch_moves_the_panel_and_the_ladder(page, lab):
     page.get_by_role("button", name="All scikit-learn", exact=True).click()
     wait_for_words(page, "differences open: none")
     page.screenshot(path=OUTPUT / "switches-after.png")
+    assert page.errors == []
+    assert page.outside == []
+
+
+@pytest.mark.parametrize(("name", "width"), [("desktop", 1300), ("phone", 390)])
+def test_the_explorer_is_for_everybody_and_slides_through_its_epochs(page, lab, name, width):
+    run_all_cells(page, lab, "epochs.ipynb")
+    wait_for_words(page, "Prediction against truth")
+    page.set_viewport_size({"width": width, "height": 1400})
+    if name == "phone":
+        page.keyboard.press("Control+b")  # puts JupyterLab's list of files away, as one does on a phone
+        page.locator(".jp-DirListing").wait_for(state="hidden")
+    assert serious(page, ".jp-OutputArea-child:has(img.widget-image)") == []
+    page.locator(".jupyter-widget-Collapse-header", has_text="Epoch by epoch").click()
+    page.get_by_role("button", name="Record the epochs").click()
+    wait_for_words(page, "After epoch 20:")
+    epochs = page.locator(".jupyter-widget-Collapse-open")
+    epochs.locator("img.widget-image").first.wait_for()
+    before = epochs.locator("img.widget-image").first.get_attribute("src")
+    epochs.locator(".noUi-handle").last.focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for_words(page, "After epoch 19:")
+    assert epochs.locator("img.widget-image").first.get_attribute("src") != before
+    assert serious(page, ".jp-OutputArea-child:has(img.widget-image)") == []
+    page.screenshot(path=OUTPUT / f"lab-epochs-{name}.png")
     assert page.errors == []
     assert page.outside == []
 

@@ -2,9 +2,8 @@
 
 import psutil
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from test_app import TOKEN, free_port, started
-from test_browser import OUTPUT, Frames, browser, page, picture, pytestmark, wait_for_words, words
+from test_browser import OUTPUT, Frames, browser, page, picture, pytestmark, serious, wait_for_words, words
 
 __all__ = ["browser", "page", "pytestmark"]  # fixtures and marks, used by name
 
@@ -31,17 +30,6 @@ def whole(page):
         ".some(e => e.textContent.includes('Prediction against truth'))",
         timeout=300_000,
     )
-
-
-def serious(page, within):
-    """What axe finds that is serious or critical, a line each."""
-    found = Axe().run(page, context=within).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:200]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 def test_visitors_move_their_own_sliders_and_the_one_too_many_is_told(app, browser, page):

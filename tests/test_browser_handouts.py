@@ -1,8 +1,7 @@
 """Handouts opened from disk in a real browser: sliders by keyboard, on a desktop and a phone, accessibility."""
 
 import pytest
-from test_browser import OUTPUT, Frames, browser, page, pytestmark
-from test_browser_app import serious
+from test_browser import OUTPUT, Frames, browser, page, pytestmark, serious
 from test_handouts import NAMES
 
 __all__ = ["browser", "page", "pytestmark"]  # fixtures and marks, used by name

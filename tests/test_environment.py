@@ -46,7 +46,7 @@ def test_every_constraint_is_a_pin_without_an_address_and_fits_pyproject():
 
 def test_the_readme_lists_what_mlpnb_needs_beside_tensorflow():
     (line,) = [
-        line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("pip install cachetools")
+        line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("pip install anywidget")
     ]
     needed = [Requirement(text).name for text in PROJECT["dependencies"]]
     assert line.split()[2:] == [name for name in needed if not name.startswith("tensorflow")]
