@@ -19,6 +19,7 @@ html_copy_source = html_show_sourcelink = False
 # Names in single backticks in docstrings are links where there is something of that name, and code where not.
 default_role = "autolink"
 autodoc_typehints = "none"  # the docstrings say more
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 autosummary_ignore_module_all = False
 napoleon_google_docstring = False
@@ -33,6 +34,8 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True
 nb_output_stderr = "remove"
+nb_render_markdown_format = "myst"  # with its formulas
+nb_ipywidgets_js = {}  # scripts from elsewhere
 # What is shown has no kernel behind it: the sliders' fits are made beforehand, and a picture is not a widget.
 os.environ["MLPNB_STATIC"] = "1"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
