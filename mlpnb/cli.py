@@ -174,7 +174,7 @@ def app(
     \b
         location /mlpnb/ {
             proxy_pass http://127.0.0.1:8866;
-            proxy_set_header Host $host;
+            proxy_set_header Host $http_host;
             proxy_http_version 1.1;
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection "upgrade";
