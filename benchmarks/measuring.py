@@ -35,8 +35,13 @@ def report(name: str, results: dict[str, float], ratios: dict[str, float]) -> No
         print(f"\n{title}")
         for row, value in rows.items():
             print(f"  {row:<72}{value:>10.3f}{unit}")
+    write(name, {"seconds": results, "ratios": ratios})
+
+
+def write(name: str, content: dict[str, Any]) -> None:
+    """Write ``benchmarks/results-<name>.json``: the content, and what it was measured with."""
     versions = {package: metadata.version(package) for package in ("mlpnb", "scikit-learn", "keras", "numpy")}
     machine = {"python": platform.python_version(), "machine": platform.machine(), "versions": versions}
     target = Path(__file__).with_name(f"results-{name}.json")
-    target.write_text(json.dumps({"machine": machine, "seconds": results, "ratios": ratios}, indent=2) + "\n")
+    target.write_text(json.dumps({"machine": machine, **content}, indent=2) + "\n")
     print(f"\nwritten: {target.name}")
