@@ -13,13 +13,12 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import pandas as pd
 import psutil
 from jupyter_client.manager import start_new_kernel
@@ -27,19 +26,23 @@ from matplotlib.figure import Figure
 from measuring import write
 from scipy.stats import linregress
 
+from mlpnb.explorer import ALPHAS, LEARNING_RATES
 from mlpnb.report import write_report
+from mlpnb.settings import ACTIVATIONS, DTYPES, SOLVERS
 
 ROUND = 10  # moves between two samples
+DATA = ("friedman1", "friedman2", "friedman3", "diabetes")  # without those that are fetched from the network
 PAGE = Path(__file__).parents[1] / "docs" / "trust.md"
 TABLE = re.compile(r"(?<=<!-- soak -->\n).*?(?=\n<!-- /soak -->)", re.DOTALL)
 
 # What runs in the kernel: a move is over when the picture is the state's.
 CELL = """
-import asyncio, gc, json, time
+import asyncio, gc, json, os, time
 from matplotlib.figure import Figure
 import mlpnb
 
 explorer = mlpnb.explore()
+print(os.getpid())
 
 async def move(name, value):
     started = time.perf_counter()
@@ -117,3 +120,94 @@ def reports(count: int) -> pd.DataFrame:
             )
             print(rows[-1], file=sys.stderr, flush=True)
     return pd.DataFrame(rows)
+
+
+@contextmanager
+def kernel() -> Iterator[Callable[[str], str]]:
+    """One real Jupyter kernel, as a call that executes a cell in it and gives what that prints."""
+    manager, client = start_new_kernel(kernel_name="python3")
+
+    def execute(cell: str) -> str:
+        printed = []
+
+        def output(message: dict[str, Any]) -> None:  # all are read, as a browser does, or they would pile up
+            if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+                printed.append(message["content"]["text"])
+
+        reply = client.execute_interactive(cell, store_history=False, timeout=600, output_hook=output)["content"]
+        if reply["status"] != "ok":
+            raise RuntimeError("\n".join(reply["traceback"]))
+        return "".join(printed)
+
+    try:
+        yield execute
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+
+
+def walk(count: int) -> Iterator[list[tuple[str, Any]]]:
+    """What a person does: now and then something else, mostly alpha; at the end of each round the question again.
+
+    The last move of each round is one and the same, a seed not seen before, so that its latency can be compared.
+    """
+    home = {
+        "alpha": 1.0, "learning_rate_init": 1e-3, "momentum": 0.9, "max_iter": 200, "dtype": "float32",
+        "activation": "logistic", "data": "friedman1", "solver": "sgd", "hidden_units": 10, "matched": False,
+        "random_state": 0,
+    }  # fmt: skip
+    stops: dict[str, Sequence[Any]] = {
+        "alpha": ALPHAS, "learning_rate_init": LEARNING_RATES[3:10], "momentum": (0.0, 0.5, 0.8, 0.9, 0.95),
+        "max_iter": range(50, 400, 50), "dtype": DTYPES, "activation": ACTIVATIONS, "data": DATA,
+        "solver": SOLVERS, "hidden_units": range(1, 31), "matched": (False, True), "random_state": range(20),
+    }  # fmt: skip
+    names = ["alpha"] * 6 + ["learning_rate_init", "hidden_units"] * 2 + [*stops]
+    chance = random.Random(0)
+    for first in range(0, count, ROUND):
+        n_moves = min(ROUND, count - first)
+        moves: list[tuple[str, Any]] = []
+        state = dict(home)
+        while len(moves) + sum(state[name] != home[name] for name in home) < n_moves - 1:
+            name = chance.choice(names)
+            value = chance.choice([stop for stop in stops[name] if stop != state[name]])
+            state[name] = value
+            moves.append((name, value))
+        moves += [(name, home[name]) for name in home if state[name] != home[name]]
+        moves = moves[: n_moves - 1]
+        yield [*moves, ("random_state", 1000 + first)]
+
+
+def slider_moves(count: int) -> pd.DataFrame:
+    """Move the sliders of an explorer in one kernel; a row every `ROUND` moves."""
+    rows = []
+    with own_folder() as folder, kernel() as execute:
+        process = psutil.Process(int(execute(CELL)))
+        number = 0
+        for moves in walk(count):
+            found = json.loads(execute(f"await play({moves!r})"))
+            number += len(moves)
+            rows.append({"number": number, **footprint(process), **found})
+            print(rows[-1], file=sys.stderr, flush=True)
+    processes, files = left_over(folder)
+    return pd.DataFrame(rows).assign(**{"processes left over": processes, "files left over": files})
+
+
+def summary(rows: pd.DataFrame) -> dict[str, Any]:
+    """What a table of samples says: where each quantity began and ended, its slope, and the latency's ratio.
+
+    Slopes are by least squares over the second half, when all that is made once has been made.
+    """
+    half, tenth = rows[len(rows) // 2 :], max(1, len(rows) // 10)
+    found: dict[str, Any] = {"count": int(rows["number"].iloc[-1])}
+    for name in rows.columns.drop("number"):
+        fitted = linregress(half["number"], half[name])
+        found[name] = {
+            "at the start": float(rows[name].iloc[0]),
+            "in the middle": float(half[name].iloc[0]),
+            "at the end": float(rows[name].iloc[-1]),
+            "slope": float(fitted.slope),
+            "slope's standard error": float(fitted.stderr),
+        }
+    latency = rows["latency [s]"]
+    found["latency's ratio"] = float(latency.tail(tenth).median() / latency.head(tenth).median())
+    return found
