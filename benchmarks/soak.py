@@ -33,7 +33,9 @@ from mlpnb.settings import ACTIVATIONS, DTYPES, SOLVERS
 ROUND = 10  # moves between two samples
 DATA = ("friedman1", "friedman2", "friedman3", "diabetes")  # without those that are fetched from the network
 PAGE = Path(__file__).parents[1] / "docs" / "trust.md"
-TABLE = re.compile(r"(?<=<!-- soak -->\n).*?(?=\n<!-- /soak -->)", re.DOTALL)
+TABLE = re.compile(r"(?<=<!-- soak -->\n).*?(?=<!-- /soak -->)", re.DOTALL)
+
+LEFT_OVER = ("processes left over", "files left over")
 
 # What runs in the kernel: a move is over when the picture is the state's.
 CELL = """
@@ -45,21 +47,22 @@ explorer = mlpnb.explore()
 print(os.getpid())
 
 async def move(name, value):
-    started = time.perf_counter()
+    started = time.perf_counter(), time.process_time()
     explorer._controls[name].value = value
     while explorer.busy:
         await asyncio.sleep(0.002)
     await asyncio.sleep(0)  # what the last fit has posted
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started[0], time.process_time() - started[1]
     assert getattr(explorer.state.settings, name, value) == value, explorer.describe()
     assert explorer._words.value == explorer.describe() != "", explorer._words.value
     return seconds
 
 async def play(moves):
-    seconds = [await move(*one) for one in moves]
+    for one in moves:
+        latency, work = await move(*one)
     gc.collect()
     figures = sum(isinstance(thing, Figure) for thing in gc.get_objects())
-    print(json.dumps({"latency [s]": seconds[-1], "figures": figures}))
+    print(json.dumps({"latency [s]": latency, "CPU [s]": work, "figures": figures}))
 """
 
 
@@ -98,24 +101,30 @@ def left_over(folder: Path) -> tuple[int, int]:
     return sum(map(ours, psutil.process_iter())), sum(not path.is_dir() for path in folder.rglob("*"))
 
 
+def cpu() -> float:
+    """The processor's time that this process and its children, now gone, have taken."""
+    return sum(os.times()[:4])
+
+
 def reports(count: int) -> pd.DataFrame:
     """Write reports one after the other from this process; a row a report."""
     rows = []
     with own_folder() as folder, tempfile.TemporaryDirectory(dir=folder.parent) as out:
         for number in range(1, count + 1):
-            started = time.perf_counter()
+            started = time.perf_counter(), cpu()
             written = write_report({"data": "diabetes", "max_iter": 3, "seed": number}, out)
-            seconds = time.perf_counter() - started
+            latency, work = time.perf_counter() - started[0], cpu() - started[1]
             gc.collect()
             processes, files = left_over(folder)
+            others = set(Path(out).iterdir()) - {*written, Path(out, ".mlpnb.lock")}
             rows.append(
                 {
                     "number": number,
                     **footprint(psutil.Process()),
                     "figures": sum(isinstance(thing, Figure) for thing in gc.get_objects()),
-                    "latency [s]": seconds,
-                    "processes left over": processes,
-                    "files left over": files + len(set(Path(out).iterdir()) - {*written, Path(out, ".mlpnb.lock")}),
+                    "latency [s]": latency,
+                    "CPU [s]": work,
+                    **dict(zip(LEFT_OVER, (processes, files + len(others)), strict=True)),
                 }
             )
             print(rows[-1], file=sys.stderr, flush=True)
@@ -159,7 +168,7 @@ def walk(count: int) -> Iterator[list[tuple[str, Any]]]:
     stops: dict[str, Sequence[Any]] = {
         "alpha": ALPHAS, "learning_rate_init": LEARNING_RATES[3:10], "momentum": (0.0, 0.5, 0.8, 0.9, 0.95),
         "max_iter": range(50, 400, 50), "dtype": DTYPES, "activation": ACTIVATIONS, "data": DATA,
-        "solver": SOLVERS, "hidden_units": range(1, 31), "matched": (False, True), "random_state": range(20),
+        "solver": SOLVERS, "hidden_units": range(1, 31), "matched": (False, True), "random_state": range(1, 20),
     }  # fmt: skip
     names = ["alpha"] * 6 + ["learning_rate_init", "hidden_units"] * 2 + [*stops]
     chance = random.Random(0)
@@ -177,19 +186,21 @@ def walk(count: int) -> Iterator[list[tuple[str, Any]]]:
         yield [*moves, ("random_state", 1000 + first)]
 
 
-def slider_moves(count: int) -> pd.DataFrame:
-    """Move the sliders of an explorer in one kernel; a row every `ROUND` moves."""
+def slider_moves(count: int, before: str = "") -> pd.DataFrame:
+    """Move the sliders of an explorer in one kernel, after the cell `before`; a row every `ROUND` moves."""
     rows = []
-    with own_folder() as folder, kernel() as execute:
-        process = psutil.Process(int(execute(CELL)))
-        number = 0
-        for moves in walk(count):
-            found = json.loads(execute(f"await play({moves!r})"))
-            number += len(moves)
-            rows.append({"number": number, **footprint(process), **found})
-            print(rows[-1], file=sys.stderr, flush=True)
-    processes, files = left_over(folder)
-    return pd.DataFrame(rows).assign(**{"processes left over": processes, "files left over": files})
+    with own_folder() as folder:
+        with kernel() as execute:
+            execute(before)
+            process = psutil.Process(int(execute(CELL)))
+            number = 0
+            for moves in walk(count):
+                found = json.loads(execute(f"await play({moves!r})"))
+                number += len(moves)
+                rows.append({"number": number, **footprint(process), **found})
+                print(rows[-1], file=sys.stderr, flush=True)
+        left = left_over(folder)
+    return pd.DataFrame(rows).assign(**dict(zip(LEFT_OVER, left, strict=True)))
 
 
 def summary(rows: pd.DataFrame) -> dict[str, Any]:
@@ -202,12 +213,56 @@ def summary(rows: pd.DataFrame) -> dict[str, Any]:
     for name in rows.columns.drop("number"):
         fitted = linregress(half["number"], half[name])
         found[name] = {
-            "at the start": float(rows[name].iloc[0]),
-            "in the middle": float(half[name].iloc[0]),
-            "at the end": float(rows[name].iloc[-1]),
+            "first": float(rows[name].iloc[0]),
+            "half way": float(half[name].iloc[0]),
+            "last": float(rows[name].iloc[-1]),
             "slope": float(fitted.slope),
-            "slope's standard error": float(fitted.stderr),
+            "standard error": float(fitted.stderr),
         }
-    latency = rows["latency [s]"]
-    found["latency's ratio"] = float(latency.tail(tenth).median() / latency.head(tenth).median())
+    for name in ("latency [s]", "CPU [s]"):
+        found[name]["ratio"] = float(rows[name].tail(tenth).median() / rows[name].head(tenth).median())
     return found
+
+
+def table(moves: dict[str, Any], reports: dict[str, Any]) -> str:
+    """Both summaries as a table in Markdown."""
+
+    def way(found: dict[str, float], unit: float = 1.0) -> str:
+        return " → ".join(f"{found[when] / unit:.0f}" for when in ("first", "half way", "last"))
+
+    def slope(found: dict[str, float]) -> str:
+        return f"{found['slope']:+.1f} ± {found['standard error']:.1f}".replace("-", "−")
+
+    def ratio(found: dict[str, float]) -> str:
+        return f"{found['ratio']:.2f}"
+
+    columns = moves, reports
+    rows = {
+        "": [f"{moves['count']:,} slider moves, one kernel", f"{reports['count']:,} reports, one process"],
+        "---": ["--:", "--:"],
+        "RSS after the first, half way, at the end [MB]": [way(column["RSS [kB]"], 1000) for column in columns],
+        "its slope in the second half [kB each]": [slope(column["RSS [kB]"]) for column in columns],
+        "the slope of USS, what no other process shares [kB each]": [slope(column["USS [kB]"]) for column in columns],
+        **{
+            f"{name} after the first, half way, at the end": [way(column[name]) for column in columns]
+            for name in ("open files", "threads", "mappings", "figures")
+        },
+        "latency: median of the last tenth by that of the first": [ratio(column["latency [s]"]) for column in columns],
+        "its processor time, likewise": [ratio(column["CPU [s]"]) for column in columns],
+        **{name: [f"{column[name]['last']:.0f}" for column in columns] for name in LEFT_OVER},
+    }
+    return "\n".join(f"| {' | '.join([name, *cells])} |" for name, cells in rows.items())
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, print, write."""
+    counts = [int(argument) for argument in arguments] + [1000, 200][len(arguments) :]
+    results = {"moves": summary(slider_moves(counts[0])), "reports": summary(reports(counts[1]))}
+    write("soak", results)
+    made = table(**results)
+    print(made)
+    PAGE.write_text(TABLE.sub(lambda _: f"{made}\n", PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -8,6 +8,7 @@ times as long but is ready sooner, and what is forgotten of those is freed.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Hashable
 from functools import wraps
@@ -21,7 +22,7 @@ Program = TypeVar("Program")
 COMPILED = 64
 NOT_COMPILED = 32
 _compiled: dict[Hashable, Any] = {}
-_others: LRUCache[Hashable, Any] = LRUCache(NOT_COMPILED)
+_others: LRUCache[Hashable, Any] = LRUCache(math.inf)  # `kept` bounds it, and lets go of TensorFlow's part too
 _lock = threading.RLock()
 
 
@@ -35,7 +36,7 @@ def kept(make: Callable[..., Program]) -> Callable[..., Program]:
             found: Program | None = _compiled.get(name) or _others.get(name)
             if found is None:
                 jit_compile = may_compile()
-                if not jit_compile and len(_others) == NOT_COMPILED:
+                if not jit_compile and len(_others) >= NOT_COMPILED:
                     _others.popitem()
                     _forget_kernels()
                 found = make(*key, jit_compile=jit_compile)

@@ -1,12 +1,14 @@
 """Compiled programs: made once, no more of them than a process can hold, and the same results without."""
 
 import gc
+import math
 import mmap
 import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cachetools import LRUCache
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from mlpnb import KERAS_1, KERAS_2, MATCHED, KerasMLPRegressor, Settings, load_data, programs, training
@@ -23,7 +25,7 @@ def data():
 def fresh(monkeypatch):
     """As at the start of a process, but for what XLA holds."""
     monkeypatch.setattr(programs, "_compiled", {})
-    monkeypatch.setattr(programs, "_others", type(programs._others)(programs.NOT_COMPILED))
+    monkeypatch.setattr(programs, "_others", LRUCache(math.inf))
     return monkeypatch
 
 
@@ -33,7 +35,9 @@ def train(data, units, **changes):
 
 
 def fit(data, units):
-    return KerasMLPRegressor(hidden_layer_sizes=(units,), max_iter=12, tol=0, n_iter_no_change=20).fit(data.X_train, data.y_train)
+    return KerasMLPRegressor(hidden_layer_sizes=(units,), max_iter=12, tol=0, n_iter_no_change=20).fit(
+        data.X_train, data.y_train
+    )
 
 
 def graphs():
@@ -82,7 +86,6 @@ def test_step_by_step_and_curvature_go_without_too(data, fresh):
 def test_the_first_are_compiled_and_stay_and_of_later_ones_the_last(data, fresh, work):
     fresh.setattr(programs, "COMPILED", 2)
     fresh.setattr(programs, "NOT_COMPILED", 2)
-    fresh.setattr(programs, "_others", type(programs._others)(2))
     for units in (2, 3, 4, 5, 6, 7):
         work(data, units)
     first = dict(programs._compiled)
@@ -99,7 +102,6 @@ def test_what_is_forgotten_is_freed(data, fresh, work):
     """Keras's optimizer would keep the graph of every program alive, by a sum over replicas."""
     fresh.setattr(programs, "COMPILED", 0)
     fresh.setattr(programs, "NOT_COMPILED", 1)
-    fresh.setattr(programs, "_others", type(programs._others)(1))
     work(data, 2)
     work(data, 3)
     before = graphs()
