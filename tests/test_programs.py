@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cachetools import LRUCache
+from sklearn.exceptions import ConvergenceWarning
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from mlpnb import KERAS_1, KERAS_2, MATCHED, KerasMLPRegressor, Settings, load_data, programs, training
@@ -35,7 +36,8 @@ def train(data, units, **changes):
 
 
 def fit(data, units):
-    return KerasMLPRegressor(hidden_layer_sizes=(units,), max_iter=12, tol=0, n_iter_no_change=20).fit(
+    with pytest.warns(ConvergenceWarning):
+        KerasMLPRegressor(hidden_layer_sizes=(units,), max_iter=12, tol=0, n_iter_no_change=20).fit(
         data.X_train, data.y_train
     )
 
