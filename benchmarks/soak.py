@@ -39,7 +39,7 @@ LEFT_OVER = ("processes left over", "files left over")
 
 # What runs in the kernel: a move is over when the picture is the state's.
 CELL = """
-import asyncio, gc, json, os, time
+import asyncio, gc, html, json, os, time
 from matplotlib.figure import Figure
 import mlpnb
 
@@ -54,7 +54,7 @@ async def move(name, value):
     await asyncio.sleep(0)  # what the last fit has posted
     seconds = time.perf_counter() - started[0], time.process_time() - started[1]
     assert getattr(explorer.state.settings, name, value) == value, explorer.describe()
-    assert explorer._words.value == explorer.describe() != "", explorer._words.value
+    assert explorer._words.value == html.escape(explorer.describe()), explorer._words.value
     return seconds
 
 async def play(moves):

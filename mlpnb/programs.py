@@ -1,6 +1,6 @@
 """Programs of TensorFlow, made once and kept within bounds, so that long work does not grow.
 
-TensorFlow 2.21 frees no program that XLA has compiled: each keeps some 10 MB, and some 200 pieces of mapped memory, of
+TensorFlow 2.21 frees no program that XLA has compiled: each keeps 10 to 15 MB, and some 200 pieces of mapped memory, of
 which Linux allows a process no more than ``vm.max_map_count`` (65,530) before LLVM ends it. So the first `COMPILED`
 are compiled, and kept, since to forget one would free nothing. Later ones run without XLA, which takes up to three
 times as long but is ready sooner, and what is forgotten of those is freed.
@@ -19,7 +19,7 @@ from cachetools import LRUCache
 
 Program = TypeVar("Program")
 
-COMPILED = 64
+COMPILED = 32
 NOT_COMPILED = 32
 _compiled: dict[Hashable, Any] = {}
 _others: LRUCache[Hashable, Any] = LRUCache(math.inf)  # `kept` bounds it, and lets go of TensorFlow's part too

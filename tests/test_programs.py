@@ -38,8 +38,8 @@ def train(data, units, **changes):
 def fit(data, units):
     with pytest.warns(ConvergenceWarning):
         KerasMLPRegressor(hidden_layer_sizes=(units,), max_iter=12, tol=0, n_iter_no_change=20).fit(
-        data.X_train, data.y_train
-    )
+            data.X_train, data.y_train
+        )
 
 
 def graphs():
