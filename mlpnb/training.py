@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 # No greeting about oneDNN on stderr, and the same rounding with and without it.
@@ -43,7 +44,8 @@ KERAS_ACTIVATION = {
     "identity": "linear",
     "softplus": "softplus",
 }
-EPOCHS_A_CALL = 50  # epochs are fed in parts of this many: their number is never compiled in, and a fit can be left
+EPOCHS_A_CALL = 50  # epochs are fed in such parts: their number is never compiled in, and a fit can be left
+ORDER_NUMBERS = 1 << 22  # of the batch orders fed at once; with many rows a part is of fewer epochs
 CELLS_A_PROGRAM = 64  # more are no faster a fit (measured), and take longer to compile
 TOL, N_ITER_NO_CHANGE = 1e-4, 10  # scikit-learn's defaults, as in the question
 _ADAM = {"beta_1": 0.9, "beta_2": 0.999}  # both libraries' defaults
@@ -315,6 +317,7 @@ class _Program:
     def __init__(self, shape: Shape, n_cells: int) -> None:
         self.shape = shape
         self.n_cells = n_cells
+        self.part_epochs = min(EPOCHS_A_CALL, max(1, ORDER_NUMBERS // (n_cells * shape.n_rows)))
         self.model = _stacked_model(shape, n_cells)
         self.optimizer = _optimizer(shape, lambda: self._learning_rate)
         self.optimizer.build(self.model.trainable_variables)
@@ -341,7 +344,8 @@ class _Program:
         )
         curves = []
         max_iter = max(cell.start.epochs for cell in cells)
-        part_epochs = EPOCHS_A_CALL if seen is None else 1
+        part_epochs = self.part_epochs if seen is None else 1
+        orders = [d.orders() for d in draws]
         if seen is not None:
             seen.append(self._snapshot(data))
         started = time.perf_counter()
@@ -350,10 +354,10 @@ class _Program:
                 watch(first)
             if not state[0].numpy().any():
                 break
-            order = np.zeros((self.n_cells, EPOCHS_A_CALL, self.shape.n_rows), np.int32)
-            for cell, d in enumerate(draws):
-                part = d.order[first : first + part_epochs]
-                order[cell, : len(part)] = part
+            order = np.zeros((self.n_cells, self.part_epochs, self.shape.n_rows), np.int32)
+            for cell, epochs in enumerate(orders):
+                for place, epoch in enumerate(islice(epochs, part_epochs)):
+                    order[cell, place] = epoch
             *state, curve = self._train(
                 X, y, tf.constant(order), tf.constant(first), tf.constant(min(part_epochs, max_iter - first)),
                 constants, *state,
@@ -378,7 +382,7 @@ class _Program:
         self._start([drawn])
         constants = _stack([cell.constants], dtype)
         X, y = data.X_train.astype(dtype), data.y_train.astype(dtype)
-        for epoch, order in enumerate(drawn.order, start=1):
+        for epoch, order in enumerate(drawn.orders(), start=1):
             for first in range(0, len(order), self.shape.batch_rows):
                 rows = order[first : first + self.shape.batch_rows]
                 loss, gradients = self._look(tf.constant(X[rows][None]), tf.constant(y[rows][None]), constants)
@@ -470,7 +474,7 @@ class _Program:
             active &= (no_improvement <= N_ITER_NO_CHANGE) & (done < constants["max_iter"])
             return e + 1, active, best, no_improvement, curve
 
-        untrained = tf.fill([EPOCHS_A_CALL, n_cells], tf.constant(-np.inf, shape.dtype))
+        untrained = tf.fill([self.part_epochs, n_cells], tf.constant(-np.inf, shape.dtype))
         _, *state = tf.while_loop(
             lambda e, active, *_: (e < count) & tf.reduce_any(active),
             epoch,
