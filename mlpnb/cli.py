@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mlpnb import __version__
-from mlpnb.errors import InputError, ReportError
+from mlpnb.errors import InputError, ReportError, SweepError
 from mlpnb.settings import Settings
 
 _NOT_ON_THE_COMMAND_LINE = ("nesterovs_momentum",)
@@ -24,8 +26,8 @@ def cli() -> None:
     """Why a neural network with the same hyperparameters fits differently in scikit-learn and in Keras."""
 
 
-def _settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each setting, with its help text and bounds from `Settings`' own table."""
+def _settings_options(command: Callable[..., Any], several: bool = False) -> Callable[..., Any]:
+    """An option for each setting, with its help text and bounds from `Settings`' own table; `several` times, if so."""
     for field in reversed(fields(Settings)):
         if field.name in _NOT_ON_THE_COMMAND_LINE:
             continue
@@ -39,7 +41,9 @@ def _settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if field.name == "batch_size":
             text += ", or auto"
         default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-        command = click.option(*flags, field.name, metavar="VALUE", help=f"{text}.  [default: {default}]")(command)
+        command = click.option(
+            *flags, field.name, metavar="VALUE", multiple=several, help=f"{text}.  [default: {default}]"
+        )(command)
     return command
 
 
@@ -125,6 +129,73 @@ def handout(notebooks: tuple[str, ...], out: str) -> None:
             failed = True
     if failed:
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("file", required=False, metavar="[FILE.yaml | FILE.json]")
+@partial(_settings_options, several=True)
+@click.option(
+    "--recipe", "recipes", multiple=True, metavar="NAME", help="scikit-learn, Keras 1, Keras 2, Keras matched."
+)
+@click.option("--data", multiple=True, metavar="NAME", help="A named data set.  [default: friedman1]")
+@click.option("--csv", metavar="FILE", help="Your own table, CSV or Parquet, in place of --data; needs --target.")
+@click.option("--target", metavar="COLUMN", help="The numeric column of --csv to predict.")
+@click.option("--out", metavar="DIR", default="sweep", show_default=True, help="Where to write, and to go on from.")
+@click.option("--workers", type=int, metavar="NUMBER", default=1, show_default=True, help="Processes.")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask scheduler; or local, to start one for this sweep.")
+def sweep(
+    file: str | None, recipes: tuple[str, ...], data: tuple[str, ...], csv: str | None, target: str | None, out: str,
+    workers: int, scheduler: str | None, **options: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Fit every combination of settings, recipes and data sets; what is in --out already is not computed again.
+
+    Options of settings may be given several times, and hold several values with commas between them, or first:stop for
+    whole numbers: --alpha 0,0.1,1 --seed 0:20. (--hidden-layer-sizes 20,5 is one network of two layers.) Or FILE holds
+    them, in lines such as
+
+    \b
+        alpha: [0, 0.1, 1]
+        random_state: "0:20"
+        hidden_layer_sizes: [[10], [20, 5]]
+        recipe: [scikit-learn, Keras 2, {name: Keras 2 halved, like: Keras 2, data_term: half}]
+        data: [friedman1, diabetes]
+
+    Results are Parquet files, written as they come. Interrupt it, run it again, and it goes on.
+    """
+    _check_one_source(data[0] if data else None, csv, target)
+    given = {name: _parse_axis(name, texts) for name, texts in options.items() if texts}
+    from mlpnb.axes import read_recipes, read_sweep, settings_grid
+
+    if file is not None and (given or recipes or data or csv):
+        raise InputError(f"{file!r} and options of settings exclude each other: write all into the file.")
+    from mlpnb.data import load_data, read_table
+    from mlpnb.sweeping import sweep as swept
+
+    if file is not None:
+        what = read_sweep(file)
+    else:
+        what = {"settings": settings_grid(given), "recipes": read_recipes(list(recipes) or None)}
+        named = [load_data(name) for name in data or ("friedman1",)]
+        what["data"] = read_table(csv, target) if csv is not None and target is not None else named
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: click.echo(f"\nmlpnb: {message}", err=True)
+        try:
+            table = swept(**what, out=out, n_jobs=workers, scheduler=scheduler, progress=True)
+        except KeyboardInterrupt:
+            raise SweepError(f"interrupted: what had come is in {out!r}; run it again, and it goes on.") from None
+    rows = table.groupby(["data", "recipe", "alpha"], sort=False).agg(
+        **{"fits": ("R²", "size"), "diverged": ("diverged at epoch", "count"), "median R²": ("R²", "median")}
+    )
+    click.echo(rows.to_string())
+    click.echo(f"{len(table):,} fits in {out}")
+
+
+def _parse_axis(name: str, texts: tuple[str, ...]) -> Any:
+    """The values of a sweep's option, as `mlpnb.axes.settings_grid` takes them."""
+    if name == "hidden_layer_sizes":
+        return [_parse(name, text) for text in texts]
+    parts = [part.strip() for text in texts for part in text.split(",")]
+    return parts[0] if len(parts) == 1 and ":" in parts[0] else [_parse(name, part) for part in parts]
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})
@@ -270,12 +341,12 @@ def doctor() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; what cannot be used is one sentence and exit code 2, a report that fails exit code 1."""
+    """Run the command line; what cannot be used is one sentence and exit code 2, what fails on the way exit code 1."""
     try:
         cli.main(arguments, prog_name="mlpnb")
     except InputError as error:
         click.echo(f"mlpnb: {error}", err=True)
         sys.exit(2)
-    except ReportError as error:
+    except (ReportError, SweepError) as error:
         click.echo(f"mlpnb: {error}", err=True)
         sys.exit(1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
+from functools import lru_cache, partial
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from mlpnb.recipe import Recipe
     from mlpnb.settings import Settings
+
+
+KEPT_NUMBERS = 1 << 20  # of a batch order in memory at once; a longer one is drawn again where it is needed again
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +30,17 @@ class Draws:
         A kernel a layer.
     biases : tuple of ndarray of shape (outputs,), float64
         A bias a layer.
-    order : ndarray of shape (max_iter, n_rows), int32
-        The rows in the order in which each epoch sees them.
+    blocks : callable
+        Gives the batch order from its start, some epochs at a time: arrays of shape (epochs, n_rows), int32.
     """
 
     kernels: tuple[NDArray[np.float64], ...]
     biases: tuple[NDArray[np.float64], ...]
-    order: NDArray[np.int32]
+    blocks: Callable[[], Iterator[NDArray[np.int32]]]
+
+    def orders(self) -> Iterator[NDArray[np.int32]]:
+        """The rows in the order in which an epoch sees them, of shape (n_rows,), epoch by epoch."""
+        return chain.from_iterable(self.blocks())
 
 
 class DrawKey(NamedTuple):
@@ -89,14 +97,22 @@ def _draw_sklearn(
         kernels.append(random.uniform(-bound, bound, (fan_in, fan_out)))
         bias = random.uniform(-bound, bound, fan_out)  # drawn also where it is not used, as the stream goes on
         biases.append(bias if uniform_bias else np.zeros(fan_out))
-    order = np.empty((epochs, n_rows), dtype=np.int32)
-    rows = np.arange(n_rows)
-    for epoch in range(epochs):
-        shuffled = np.arange(n_rows)
-        random.shuffle(shuffled)
-        rows = rows[shuffled]  # the shuffles compound
-        order[epoch] = rows
-    return _frozen(kernels, biases, order)
+    state = random.get_state()
+
+    def blocks() -> Iterator[NDArray[np.int32]]:
+        shuffles = np.random.RandomState()
+        shuffles.set_state(state)
+        rows = np.arange(n_rows)
+        for n_epochs in _block_epochs(n_rows, epochs):
+            order = np.empty((n_epochs, n_rows), dtype=np.int32)
+            for epoch in range(n_epochs):
+                shuffled = np.arange(n_rows)
+                shuffles.shuffle(shuffled)
+                rows = rows[shuffled]  # the shuffles compound
+                order[epoch] = rows
+            yield order
+
+    return _frozen(kernels, biases, blocks, n_rows * epochs)
 
 
 @lru_cache(maxsize=16)
@@ -113,13 +129,31 @@ def _draw_keras(
         bound = np.sqrt(factor / (fan_in + fan_out))
         bias = keras.random.uniform((fan_out,), -bound, bound, dtype="float64", seed=generator)
         biases.append(keras.ops.convert_to_numpy(bias) if uniform_bias else np.zeros(fan_out))
-    # an independent permutation an epoch, as `fit(shuffle=True)` draws one
-    keys = keras.ops.convert_to_numpy(keras.random.uniform((epochs, n_rows), dtype="float64", seed=generator))
-    return _frozen(kernels, biases, np.argsort(keys, axis=1, kind="stable").astype(np.int32))
+    state = keras.ops.copy(generator.state)
+
+    def blocks() -> Iterator[NDArray[np.int32]]:
+        shuffles = keras.random.SeedGenerator(0)
+        shuffles.state.assign(state)
+        for n_epochs in _block_epochs(n_rows, epochs):
+            # an independent permutation an epoch, as `fit(shuffle=True)` draws one; in float64, where none are alike
+            keys = keras.random.uniform((n_epochs, n_rows), dtype="float64", seed=shuffles)
+            yield np.argsort(keras.ops.convert_to_numpy(keys), axis=1).astype(np.int32)
+
+    return _frozen(kernels, biases, blocks, n_rows * epochs)
 
 
-def _frozen(kernels: list[NDArray[np.float64]], biases: list[NDArray[np.float64]], order: NDArray[np.int32]) -> Draws:
-    arrays: list[NDArray[Any]] = [*kernels, *biases, order]
+def _block_epochs(n_rows: int, epochs: int) -> Iterator[int]:
+    """The epochs of each block: the same first ones, however many are asked for."""
+    most = max(1, KEPT_NUMBERS // n_rows)
+    return (min(most, epochs - first) for first in range(0, epochs, most))
+
+
+def _frozen(
+    kernels: list[NDArray[np.float64]], biases: list[NDArray[np.float64]],
+    blocks: Callable[[], Iterator[NDArray[np.int32]]], n_numbers: int,
+) -> Draws:  # fmt: skip
+    kept = list(blocks()) if n_numbers <= KEPT_NUMBERS else []
+    arrays: list[NDArray[Any]] = [*kernels, *biases, *kept]
     for array in arrays:
         array.flags.writeable = False
-    return Draws(tuple(kernels), tuple(biases), order)
+    return Draws(tuple(kernels), tuple(biases), partial(iter, kept) if kept else blocks)

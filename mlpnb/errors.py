@@ -21,6 +21,10 @@ class ReportError(RuntimeError):
     """A notebook did not run to its end; the message says which cell, why, and where the failed notebook is."""
 
 
+class SweepError(RuntimeError):
+    """A sweep stopped before its end; the message says why, what is written, and how to go on from there."""
+
+
 def require_choice(name: str, value: object, choices: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
     """Return `value` if it is one of `choices`; otherwise raise with the nearest names.
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlpnb.data import Data
-from mlpnb.errors import InputError, require_choice
+from mlpnb.errors import require_choice
 from mlpnb.fit import Fit, NotFitted, Watch, fit_keras, fit_sklearn, in_short
-from mlpnb.recipe import KERAS_1, KERAS_2, SKLEARN, Recipe
+from mlpnb.recipe import KERAS_1, KERAS_2, SKLEARN, Recipe, require_names
 from mlpnb.settings import Settings
 
 if TYPE_CHECKING:
@@ -192,9 +192,8 @@ def fit_grid(
     """
     settings = settings or Settings()
     recipes = tuple(recipes)
+    require_names(recipes)
     names = [recipe.name for recipe in recipes]
-    if not names or len(set(names)) < len(names):
-        raise InputError(f"columns are {names}, but there must be one or more, each with its own name: rename them.")
     settings.batch_rows(len(data.y_train))
     rows = rows_of(settings)[: 1 if settings.alpha == 0 else 2]
     keras_recipes = [recipe for recipe in recipes if recipe.library == "keras"]

@@ -7,7 +7,7 @@ one sentence what the difference is and which file of which version the claim re
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -195,6 +195,19 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
     {f.name: Difference(name=f.name, **f.metadata) for f in dataclasses.fields(Recipe) if "sentence" in f.metadata}
 )
 """Every difference by its field's name, in the order of the fields."""
+
+
+def require_names(recipes: Sequence[Recipe]) -> None:
+    """Make sure that there are recipes, each with a name of its own, by which columns and rows are told apart.
+
+    Raises
+    ------
+    InputError
+        If it is not so.
+    """
+    names = [recipe.name for recipe in recipes]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"recipes are {names}, but there must be one or more, each with its own name: rename them.")
 
 
 def differences_table() -> pd.DataFrame:

@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 # No greeting about oneDNN on stderr, and the same rounding with and without it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -26,6 +27,7 @@ import tensorflow as tf
 from mlpnb.draws import DrawKey, Draws, draw, draw_key
 from mlpnb.errors import InputError
 from mlpnb.programs import alone, kept
+from mlpnb.shape import CELLS_A_PROGRAM, Shape, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +45,8 @@ KERAS_ACTIVATION = {
     "identity": "linear",
     "softplus": "softplus",
 }
-EPOCHS_A_CALL = 50  # epochs are fed in parts of this many: their number is never compiled in, and a fit can be left
-CELLS_A_PROGRAM = 64  # more are no faster a fit (measured), and take longer to compile
+EPOCHS_A_CALL = 50  # epochs are fed in such parts: their number is never compiled in, and a fit can be left
+ORDER_NUMBERS = 1 << 22  # of the batch orders fed at once; with many rows a part is of fewer epochs
 TOL, N_ITER_NO_CHANGE = 1e-4, 10  # scikit-learn's defaults, as in the question
 _ADAM = {"beta_1": 0.9, "beta_2": 0.999}  # both libraries' defaults
 
@@ -80,31 +82,6 @@ class Trained:
     loss_curve: NDArray[np.floating]
     prediction: NDArray[np.floating]
     seconds: float
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What is compiled into a program; cells that agree in it train together."""
-
-    layer_sizes: tuple[int, ...]  # inputs, hidden units, outputs
-    activation: str
-    optimizer: Literal["SGD", "Nesterov", "Adam"]
-    dtype: str
-    n_rows: int
-    batch_rows: int
-
-
-def shape_of(data: Data, settings: Settings, recipe: Recipe) -> Shape:
-    """The program that a fit needs."""
-    n_rows, n_features = data.X_train.shape
-    return Shape(
-        layer_sizes=(n_features, *settings.hidden_layer_sizes, 1),
-        activation=settings.activation,
-        optimizer="Adam" if settings.solver == "adam" else "Nesterov" if settings.nesterovs_momentum else "SGD",
-        dtype=settings.dtype if recipe.dtype == "floatx" else data.X_train.dtype.name,
-        n_rows=n_rows,
-        batch_rows=settings.batch_rows(n_rows),
-    )
 
 
 def train(
@@ -315,6 +292,7 @@ class _Program:
     def __init__(self, shape: Shape, n_cells: int, jit_compile: bool) -> None:
         self.shape = shape
         self.n_cells = n_cells
+        self.part_epochs = min(EPOCHS_A_CALL, max(1, ORDER_NUMBERS // (n_cells * shape.n_rows)))
         self.model = _stacked_model(shape, n_cells)
         self.optimizer = alone(_optimizer(shape, lambda: self._learning_rate))
         self.optimizer.build(self.model.trainable_variables)
@@ -341,7 +319,8 @@ class _Program:
         )
         curves = []
         max_iter = max(cell.start.epochs for cell in cells)
-        part_epochs = EPOCHS_A_CALL if seen is None else 1
+        part_epochs = self.part_epochs if seen is None else 1
+        orders = [d.orders() for d in draws]
         if seen is not None:
             seen.append(self._snapshot(data))
         started = time.perf_counter()
@@ -350,10 +329,10 @@ class _Program:
                 watch(first)
             if not state[0].numpy().any():
                 break
-            order = np.zeros((self.n_cells, EPOCHS_A_CALL, self.shape.n_rows), np.int32)
-            for cell, d in enumerate(draws):
-                part = d.order[first : first + part_epochs]
-                order[cell, : len(part)] = part
+            order = np.zeros((self.n_cells, self.part_epochs, self.shape.n_rows), np.int32)
+            for cell, epochs in enumerate(orders):
+                for place, epoch in enumerate(islice(epochs, part_epochs)):
+                    order[cell, place] = epoch
             *state, curve = self._train(
                 X, y, tf.constant(order), tf.constant(first), tf.constant(min(part_epochs, max_iter - first)),
                 constants, *state,
@@ -367,7 +346,7 @@ class _Program:
     def _start(self, draws: Sequence[Draws]) -> None:
         for index, layer in enumerate(self.model.layers):
             layer.kernel.assign(np.stack([d.kernels[index] for d in draws]).astype(self.shape.dtype))
-            layer.bias.assign(np.stack([d.biases[index][None] for d in draws]).astype(self.shape.dtype))
+            layer.bias.assign(np.stack([d.biases[index][:, None] for d in draws]).astype(self.shape.dtype))
         for slot in self.optimizer.variables:  # momentum, Adam's averages and its count of steps
             slot.assign(tf.zeros(slot.shape, slot.dtype))
 
@@ -378,7 +357,7 @@ class _Program:
         self._start([drawn])
         constants = _stack([cell.constants], dtype)
         X, y = data.X_train.astype(dtype), data.y_train.astype(dtype)
-        for epoch, order in enumerate(drawn.order, start=1):
+        for epoch, order in enumerate(drawn.orders(), start=1):
             for first in range(0, len(order), self.shape.batch_rows):
                 rows = order[first : first + self.shape.batch_rows]
                 loss, gradients = self._look(tf.constant(X[rows][None]), tf.constant(y[rows][None]), constants)
@@ -387,7 +366,7 @@ class _Program:
                     float(loss[0]),
                     [gradient.numpy()[0] for gradient in gradients],
                     [layer.kernel.numpy()[0] for layer in self.model.layers],
-                    [layer.bias.numpy()[0, 0] for layer in self.model.layers],
+                    [layer.bias.numpy()[0, :, 0] for layer in self.model.layers],
                 )
                 self._move(gradients, active, constants)
 
@@ -397,7 +376,7 @@ class _Program:
 
         for layer, kernel, bias in zip(self.model.layers, coefs, intercepts, strict=True):
             layer.kernel.assign(kernel[None].astype(self.shape.dtype))
-            layer.bias.assign(bias[None, None].astype(self.shape.dtype))
+            layer.bias.assign(bias[None, :, None].astype(self.shape.dtype))
         constants = _stack([cell.constants], self.shape.dtype)
         X, y = (tf.constant(array[None], self.shape.dtype) for array in (data.X_train, data.y_train))
         shapes = [variable.shape for variable in self.model.trainable_variables]
@@ -417,8 +396,8 @@ class _Program:
         X_test = np.broadcast_to(data.X_test.astype(self.shape.dtype), (self.n_cells, *data.X_test.shape))
         return Snapshot(
             [layer.kernel.numpy() for layer in self.model.layers],
-            [layer.bias.numpy()[:, 0] for layer in self.model.layers],
-            self.model(tf.constant(X_test)).numpy()[..., 0],
+            [layer.bias.numpy()[..., 0] for layer in self.model.layers],
+            self.model(tf.constant(X_test)).numpy()[:, 0],
         )
 
     def _results(self, data: Data, curves: NDArray[np.floating], seconds: float) -> list[Trained]:
@@ -470,7 +449,7 @@ class _Program:
             active &= (no_improvement <= N_ITER_NO_CHANGE) & (done < constants["max_iter"])
             return e + 1, active, best, no_improvement, curve
 
-        untrained = tf.fill([EPOCHS_A_CALL, n_cells], tf.constant(-np.inf, shape.dtype))
+        untrained = tf.fill([self.part_epochs, n_cells], tf.constant(-np.inf, shape.dtype))
         _, *state = tf.while_loop(
             lambda e, active, *_: (e < count) & tf.reduce_any(active),
             epoch,
@@ -491,7 +470,7 @@ class _Program:
         """
         rows = tf.cast(tf.shape(X)[1], self.shape.dtype)
         penalty = constants["penalty"] / tf.where(constants["per_row"] > 0, rows, 1)[:, None]
-        error = y - self.model(X, training=True)[..., 0]
+        error = y - self.model(X, training=True)[:, 0]
         loss = constants["data_factor"] * tf.reduce_mean(tf.square(error), axis=1)
         for index, layer in enumerate(self.model.layers):
             loss += penalty[:, index] * tf.reduce_sum(tf.square(layer.kernel), axis=(1, 2))
@@ -541,12 +520,15 @@ def _stack(cells: Sequence[tuple[tuple[str, Any], ...]], dtype: str) -> dict[str
 
 
 def _stacked_model(shape: Shape, n_cells: int) -> Any:
-    """A `Sequential` of dense layers with a leading cell axis: kernels (cells, in, out), biases (cells, 1, out)."""
+    """A `Sequential` of dense layers with a leading cell axis: kernels (cells, in, out), biases (cells, out, 1).
+
+    Rows come last after the first layer: there are more of them than units, so that one vector instruction does more.
+    """
     n_inputs, *units = shape.layer_sizes
     layers = [
         keras.layers.EinsumDense(
-            "cbi,cio->cbo",
-            output_shape=(None, n_units),
+            "cib,cio->cob" if index else "cbi,cio->cob",
+            output_shape=(n_units, None),
             bias_axes="co",
             activation=KERAS_ACTIVATION[shape.activation] if index < len(units) - 1 else None,
             dtype=shape.dtype,

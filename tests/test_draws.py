@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.neural_network import MLPRegressor
 
 from mlpnb import KERAS_1, KERAS_2, MATCHED, SKLEARN, Settings
-from mlpnb.draws import draw, draw_key
+from mlpnb.draws import KEPT_NUMBERS, draw, draw_key
 from mlpnb.fit import SKLEARN_ACTIVATIONS
 
 N_ROWS, N_FEATURES = 25, 3
@@ -17,6 +17,10 @@ N_ROWS, N_FEATURES = 25, 3
 
 def drawn(settings, recipe, n_rows, n_features):
     return draw(draw_key(settings, recipe, n_rows, n_features))
+
+
+def order_of(draws):
+    return np.stack(list(draws.orders()))
 
 
 class Spy(MLPRegressor):
@@ -48,14 +52,14 @@ def test_scikit_learns_draws_are_replayed_bit_for_bit(activation, hidden, seed):
         draws = drawn(settings, recipe, N_ROWS, N_FEATURES)
         for ours, own in zip((*draws.kernels, *draws.biases), regressor.coefs_ + regressor.intercepts_, strict=True):
             np.testing.assert_array_equal(ours, own)
-        np.testing.assert_array_equal(draws.order, np.reshape(regressor.rows_seen, (4, N_ROWS)))
+        np.testing.assert_array_equal(order_of(draws), np.reshape(regressor.rows_seen, (4, N_ROWS)))
 
 
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
 @hypothesis_settings(max_examples=30, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), n_rows=st.integers(2, 40), epochs=st.integers(1, 5))
 def test_each_epoch_sees_every_row_once(recipe, seed, n_rows, epochs):
-    order = drawn(Settings(random_state=seed, max_iter=epochs, batch_size=1), recipe, n_rows, N_FEATURES).order
+    order = order_of(drawn(Settings(random_state=seed, max_iter=epochs, batch_size=1), recipe, n_rows, N_FEATURES))
     assert order.shape == (epochs, n_rows)
     np.testing.assert_array_equal(np.sort(order, axis=1), np.tile(np.arange(n_rows), (epochs, 1)))
 
@@ -63,8 +67,8 @@ def test_each_epoch_sees_every_row_once(recipe, seed, n_rows, epochs):
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
 def test_epochs_and_seeds_have_orders_of_their_own(recipe):
     one, other = (drawn(Settings(random_state=seed), recipe, 100, N_FEATURES) for seed in (0, 1))
-    assert len(np.unique(one.order, axis=0)) == 200
-    assert not np.any(np.all(one.order == other.order, axis=1))
+    assert len(np.unique(order_of(one), axis=0)) == 200
+    assert not np.any(np.all(order_of(one) == order_of(other), axis=1))
     assert not np.any(one.kernels[0] == other.kernels[0])
 
 
@@ -72,7 +76,7 @@ def test_epochs_and_seeds_have_orders_of_their_own(recipe):
 def test_more_epochs_go_on_where_fewer_ended(recipe):
     """Moving the slider of the epochs shows the same training for longer, not another one."""
     few, many = (drawn(Settings(max_iter=epochs), recipe, 50, N_FEATURES) for epochs in (3, 170))
-    np.testing.assert_array_equal(few.order, many.order[:3])
+    np.testing.assert_array_equal(order_of(few), order_of(many)[:3])
     np.testing.assert_array_equal(few.kernels[0], many.kernels[0])
 
 
@@ -123,12 +127,23 @@ def test_biases_start_at_zero_or_within_the_kernels_bound(recipe, activation):
 
 
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
+def test_an_order_too_long_to_keep_is_the_same_each_time_and_whatever_the_number_of_epochs(recipe):
+    n_rows = KEPT_NUMBERS // 3
+    few, many = (drawn(Settings(max_iter=epochs), recipe, n_rows, N_FEATURES) for epochs in (3, 5))
+    assert not [block for block in many.blocks() if block.size > KEPT_NUMBERS]
+    np.testing.assert_array_equal(order_of(many), order_of(many))
+    np.testing.assert_array_equal(order_of(few), order_of(many)[:3])
+    np.testing.assert_array_equal(np.sort(order_of(many)[4]), np.arange(n_rows))
+    assert len(np.unique(order_of(many)[:, :20], axis=0)) == 5
+
+
+@pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
 def test_what_starts_the_biases_changes_no_other_draw(recipe):
     """Otherwise closing that one difference would also change the seed, and its effect could not be told."""
     one, other = (
         drawn(Settings(), recipe.replace(bias_start=start), N_ROWS, N_FEATURES) for start in ("uniform", "zeros")
     )
-    np.testing.assert_array_equal(one.order, other.order)
+    np.testing.assert_array_equal(order_of(one), order_of(other))
     for a, b in zip(one.kernels, other.kernels, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -146,7 +161,7 @@ def test_the_two_kernel_starts_differ_by_their_bound_alone(recipe):
             for start in ("sklearn", "glorot_uniform")
         )
         np.testing.assert_allclose(wide.kernels[0], ratio * narrow.kernels[0], rtol=1e-7)
-        np.testing.assert_array_equal(narrow.order, wide.order)
+        np.testing.assert_array_equal(order_of(narrow), order_of(wide))
 
 
 @pytest.mark.parametrize("recipe", [MATCHED, KERAS_1], ids=lambda recipe: recipe.draws)
@@ -162,7 +177,7 @@ def test_the_dtype_and_what_does_not_draw_leave_the_draws_alone(recipe):
             for a, b in zip((*first.kernels, *first.biases), (*other.kernels, *other.biases), strict=True):
                 assert b.dtype == np.float64
                 np.testing.assert_array_equal(a, b)
-            np.testing.assert_array_equal(first.order, other.order)
+            np.testing.assert_array_equal(order_of(first), order_of(other))
     finally:
         keras.config.set_floatx(before)
 
@@ -171,6 +186,6 @@ def test_the_dtype_and_what_does_not_draw_leave_the_draws_alone(recipe):
 def test_draws_cannot_be_changed_by_who_gets_them(recipe):
     """They are kept for the next fit with the same seed, which a change would reach."""
     draws = drawn(Settings(), recipe, N_ROWS, N_FEATURES)
-    for array in (*draws.kernels, *draws.biases, draws.order):
+    for array in (*draws.kernels, *draws.biases, *draws.orders()):
         with pytest.raises(ValueError, match="read-only"):
             array += 1

@@ -31,6 +31,7 @@ from mlpnb import (
 from mlpnb import training as trainer
 from mlpnb.fit import SKLEARN_ACTIVATIONS, fit_keras, fit_sklearn
 from mlpnb.settings import ACTIVATIONS
+from mlpnb.shape import shape_of
 
 AMPLIFIED = 100 * np.finfo(np.float64).eps  # more than 200 epochs of rounding add up to by themselves
 TRAINED_BY_KERAS = {recipe.name: recipe for recipe in (KERAS_1, KERAS_2, MATCHED)}
@@ -163,7 +164,7 @@ def train_plainly(data, settings, recipe):
         optimizer=optimizer,
         loss="mse" if recipe.data_term == "full" else half_mean_squared_error,
     )
-    batches = Batches(data.X_train, data.y_train, start.order, settings.batch_rows(len(data.y_train)))
+    batches = Batches(data.X_train, data.y_train, list(start.orders()), settings.batch_rows(len(data.y_train)))
     callback = keras.callbacks.LambdaCallback(on_epoch_begin=batches.go_to)
     model.fit(batches, epochs=settings.max_iter, shuffle=False, verbose=0, callbacks=[callback])
     return model.get_weights()
@@ -485,7 +486,7 @@ def test_moving_a_slider_compiles_nothing():
     data = table()
     settings = SMALL.replace(activation="softplus", dtype="float64", max_iter=3)
     trainer.train(data, [(settings, KERAS_1), (settings, KERAS_2)])
-    program = trainer._program(trainer.shape_of(data, settings, KERAS_1), 2)
+    program = trainer._program(shape_of(data, settings, KERAS_1), 2)
     assert program._train.experimental_get_tracing_count() == 1
     moves = [
         {"alpha": 0.0}, {"alpha": 7}, {"learning_rate_init": 1e-4}, {"momentum": 0.0}, {"momentum": 1},
@@ -498,7 +499,7 @@ def test_moving_a_slider_compiles_nothing():
         trainer.train(data, [cell, (settings, MATCHED)])
     other = table(seed=1)  # other data of the same shape
     trainer.train(other, [(settings, KERAS_1), (settings, KERAS_2)])
-    assert trainer._program(trainer.shape_of(data, settings, KERAS_1), 2) is program
+    assert trainer._program(shape_of(data, settings, KERAS_1), 2) is program
     assert program._train.experimental_get_tracing_count() == 1
 
 
@@ -593,7 +594,7 @@ def test_a_step_tells_the_loss_and_the_gradient_of_its_batch_before_its_update()
     """The loss by hand, from the rows of that batch; without momentum, the update is the gradient's."""
     settings = SMALL.replace(dtype="float64", activation="tanh", momentum=0.0, alpha=2.0)
     recipe, data = MATCHED.replace(data_term="full"), table()
-    order = draws.draw(draws.draw_key(settings, recipe, *data.X_train.shape)).order
+    order = list(draws.draw(draws.draw_key(settings, recipe, *data.X_train.shape)).orders())
     steps = whole_steps(settings, recipe)
     for index, (step, following) in enumerate(pairwise(steps)):
         rows = np.split(order[step.epoch - 1], [40, 80])[index % 3]
