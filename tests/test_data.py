@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import os
 import time
 import warnings
 from pathlib import Path
@@ -111,6 +112,111 @@ def test_california_housing_without_a_network_is_one_sentence_at_once(folder, mo
     with pytest.raises(InputError, match=r"'california_housing' is fetched from the network once.*'diabetes'\.$"):
         load_data("california_housing")
     assert time.perf_counter() - started < 3
+
+
+@pytest.fixture
+def fetched(folder, monkeypatch):
+    """scikit-learn's own copy of california_housing, in a folder that nobody else can write to."""
+    home = folder / "cache" / "scikit_learn_data"
+    home.mkdir(mode=0o700, parents=True)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(home))
+    copy = home / "cal_housing_py3.pkz"
+    joblib.dump(np.random.default_rng(0).uniform(1, 2, (50, 9)), copy, compress=6)
+    copy.chmod(0o600)
+    assert load_data("california_housing").X_train.shape == (37, 8)
+    return copy
+
+
+def spoiled(array):
+    """An array with a value of another kind in it."""
+    array[3, 4] = np.inf
+    return array
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda copy: copy.write_bytes(copy.read_bytes()[:-100]),
+        lambda copy: copy.write_bytes(copy.read_bytes()[:20]),
+        lambda copy: copy.write_bytes(b""),
+        lambda copy: copy.write_bytes(b"<html>not found</html>"),
+        lambda copy: joblib.dump({"data": 1}, copy),
+        lambda copy: joblib.dump(np.zeros(9), copy),
+        lambda copy: joblib.dump(np.ones((3, 9)), copy),
+        lambda copy: joblib.dump(np.full((50, 9), "u"), copy),
+        lambda copy: joblib.dump(np.zeros((50, 9)), copy),
+        lambda copy: joblib.dump(spoiled(joblib.load(copy)), copy),
+    ],
+    ids=["cut", "cut short", "empty", "page", "dict", "a dimension", "few rows", "text", "zeros", "infinite"],
+)
+def test_a_damaged_copy_of_california_housing_is_told_with_what_to_do(fetched, spoil):
+    spoil(fetched)
+    with pytest.raises(InputError, match=r"'california_housing'.* is damaged \(.*\): delete that file") as caught:
+        load_data("california_housing")
+    assert repr(str(fetched)) in str(caught.value)
+
+
+class Trap:
+    """What a pickle of somebody else's can do."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("trapped"),)
+
+
+MINE = "'california_housing' is not loaded: "
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="such permissions are POSIX's")
+@pytest.mark.parametrize("place", ["file", "folder", "above"])
+def test_a_pickle_that_others_can_write_is_not_loaded(fetched, folder, place):
+    """Neither a file nor a folder on its way: who can write there can put another file in its place."""
+    joblib.dump(Trap(), fetched)
+    written = {"file": fetched, "folder": fetched.parent, "above": fetched.parent.parent}[place]
+    written.chmod(written.stat().st_mode | 0o002)
+    with pytest.raises(InputError, match=MINE) as caught:
+        load_data("california_housing")
+    assert f"{str(written)!r} can be written to by others: `chmod go-w {written}`" in str(caught.value)
+    assert not (folder / "trapped").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_a_pickle_of_somebody_else_is_not_loaded(fetched, folder, place):
+    joblib.dump(Trap(), fetched)
+    os.chown(fetched if place == "file" else fetched.parent, 12345, 12345)
+    with pytest.raises(InputError, match=rf"{MINE}.*belongs to somebody else"):
+        load_data("california_housing")
+    assert not (folder / "trapped").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="such permissions are POSIX's")
+def test_a_link_to_a_pickle_is_judged_by_where_it_leads(fetched, folder):
+    shared = folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    joblib.dump(Trap(), shared / "copy.pkz")
+    fetched.unlink()
+    fetched.symlink_to(shared / "copy.pkz")
+    with pytest.raises(InputError, match=MINE):
+        load_data("california_housing")
+    assert not (folder / "trapped").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="such permissions are POSIX's")
+def test_a_group_of_the_users_own_and_a_sticky_folder_above_are_no_danger(fetched):
+    """Where everybody is in a group of their own, folders are made writable to it; in /tmp nobody moves another's."""
+    fetched.parent.chmod(0o770)
+    fetched.parent.parent.chmod(0o1777)
+    import grp
+    import pwd
+
+    group = grp.getgrgid(fetched.parent.stat().st_gid)
+    own = group.gr_name == pwd.getpwuid(os.geteuid()).pw_name and not set(group.gr_mem) - {group.gr_name}
+    if own:
+        assert load_data("california_housing").X_train.shape == (37, 8)
+    else:
+        with pytest.raises(InputError, match=MINE):
+            load_data("california_housing")
 
 
 @pytest.mark.parametrize(
