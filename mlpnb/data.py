@@ -6,6 +6,7 @@ import hashlib
 import html
 import io
 import os
+import re
 import shlex
 import stat
 import warnings
@@ -48,7 +49,7 @@ class Data:
     target_name : str
         Name of the target.
     name : str
-        Name of the data set, or of the file.
+        Name of the data set, or of the file. In all names, � stands for a character that can't be shown.
     summary : str
         In a sentence or two, where the data come from and what was done to them.
 
@@ -78,7 +79,9 @@ class Data:
                 )
             array.flags.writeable = False
             object.__setattr__(self, field, array)
-        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        object.__setattr__(self, "feature_names", tuple(map(_shown, self.feature_names)))
+        for field in ("target_name", "name", "summary"):
+            object.__setattr__(self, field, _shown(getattr(self, field)))
         fits = (
             len(self.X_train) == len(self.y_train)
             and len(self.X_test) == len(self.y_test)
@@ -121,6 +124,11 @@ class Data:
             if value
         )
         return f"<table><caption>Data: {html.escape(self.name)}</caption>{rows}</table>"
+
+
+def _shown(name: str) -> str:
+    """A name without what no page, picture or UTF-8 file can hold (XML 1.0, `Char`): half characters for one."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", str(name))
 
 
 def load_data(name: str = "friedman1", *, scale_target: bool = False) -> Data:
@@ -380,9 +388,22 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path) as file:
+        if not _agrees_on_rows(file.metadata):
+            raise InputError(
+                f"table {path.name!r} is damaged: it does not agree with itself on how many rows it has: export it again."
+            )
         frame: pd.DataFrame = file.read().to_pandas()
     frame.columns = pd.Index([str(name).rstrip("\0") for name in frame.columns])  # as NumPy drops them
     return frame
+
+
+def _agrees_on_rows(told: Any) -> bool:
+    """Whether a Parquet's metadata agree on its rows: pyarrow reserves memory for what a row group says, unasked."""
+    groups = [told.row_group(index) for index in range(told.num_row_groups)]
+    flat = [index for index in range(told.num_columns) if told.schema.column(index).max_repetition_level == 0]
+    return sum(group.num_rows for group in groups) == told.num_rows and all(
+        group.column(index).num_values == group.num_rows for group in groups for index in flat
+    )
 
 
 def _check_frame(frame: pd.DataFrame, file: str, target: str) -> None:

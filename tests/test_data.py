@@ -591,6 +591,30 @@ def test_a_parquet_file_cut_short_is_told(keep, folder):
     assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
 
 
+def thrift(number):
+    """As Parquet's footer writes a 64-bit number: a field that comes next, and Thrift's compact protocol."""
+    number, content = 2 * number, b"\x16"
+    while number > 127:
+        number, content = number >> 7, content + bytes([number & 127 | 128])
+    return content + bytes([number])
+
+
+@pytest.mark.parametrize("place", [0, 1, 3], ids=["in all", "in a column", "in its row group"])
+def test_a_parquet_file_that_contradicts_itself_about_its_rows_is_refused_at_once(place, folder):
+    """pyarrow would reserve memory for 150 billion rows, and use it, for minutes."""
+    table = pa.table({"a": np.arange(N), "y": np.arange(N) * 1.5})
+    parquet.write_table(table, "table.parquet", store_schema=False)
+    content = (folder / "table.parquet").read_bytes()
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    pieces = content[start:-8].split(thrift(N))  # of the table, of each column, of the row group
+    assert len(pieces) == 5
+    footer = thrift(N).join(pieces[: place + 1]) + thrift(150_442_276_468) + thrift(N).join(pieces[place + 1 :])
+    (folder / "table.parquet").write_bytes(content[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    started = time.perf_counter()
+    assert "table 'table.parquet' is damaged: it does not agree with itself on" in refusal("table.parquet")
+    assert time.perf_counter() - started < 5
+
+
 def test_a_parquet_file_with_garbled_notes_for_pandas_is_told(folder):
     pd.DataFrame({"a": range(N), "y": range(N)}, index=np.arange(N) * 2).to_parquet("table.parquet")
     path = folder / "table.parquet"
