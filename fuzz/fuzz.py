@@ -23,20 +23,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import atheris
-
-# What the files pass through; NumPy's and pyarrow's own code is compiled.
-with atheris.instrument_imports(include=["mlpnb"]):
-    pass
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 from sklearn.model_selection import train_test_split
 
-from mlpnb import Data, InputError, Settings, read_table
-from mlpnb.data import DATASETS, LARGEST, MIN_ROWS
-from mlpnb.state import State
+with atheris.instrument_imports(include=["mlpnb"]):  # what else the files pass through is compiled
+    from mlpnb import Data, InputError, Settings, read_table
+    from mlpnb.data import DATASETS, LARGEST, MIN_ROWS
+    from mlpnb.state import State
 
 MOST_SECONDS = 20  # for one file; longer is a hang
 MOST_MEGABYTES = 4096
@@ -58,8 +54,9 @@ def refused(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except InputError as error:
-        assert len(str(error).splitlines()) == 1, f"not a sentence: {str(error)!r}"
-        return None
+        sentence = str(error)
+    assert len(sentence.splitlines()) == 1, f"not a sentence: {sentence!r}"
+    return None
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
@@ -254,8 +251,8 @@ def main() -> None:
     atheris.Setup(
         [
             sys.argv[0], f"-max_total_time={seconds}", f"-timeout={MOST_SECONDS}", f"-rss_limit_mb={MOST_MEGABYTES}",
-            f"-max_len={target.largest}", f"-dict={words}", "-use_value_profile=1", "-len_control=0", f"-artifact_prefix={kept}/", "-print_final_stats=1",
-            str(kept / "corpus"), str(seeds),
+            f"-max_len={target.largest}", f"-dict={words}", "-use_value_profile=1", "-len_control=0",
+            f"-artifact_prefix={kept}/", "-print_final_stats=1", str(kept / "corpus"), str(seeds),
         ],
         target.check,
     )  # fmt: skip

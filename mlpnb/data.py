@@ -385,25 +385,20 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
+    import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path) as file:
-        if not _agrees_on_rows(file.metadata):
-            raise InputError(
-                f"table {path.name!r} is damaged: it does not agree with itself on how many rows it has: export it again."
-            )
-        frame: pd.DataFrame = file.read().to_pandas()
+        # In batches: to read a row group as a whole, pyarrow reserves memory for as many rows as it says it has.
+        table = pa.Table.from_batches(file.iter_batches(), file.schema_arrow)
+        told = file.metadata.num_rows
+    if table.num_rows != told:
+        raise InputError(
+            f"table {path.name!r} is damaged: it says {told} rows and has {table.num_rows}: export it again."
+        )
+    frame: pd.DataFrame = table.to_pandas()
     frame.columns = pd.Index([str(name).rstrip("\0") for name in frame.columns])  # as NumPy drops them
     return frame
-
-
-def _agrees_on_rows(told: Any) -> bool:
-    """Whether a Parquet's metadata agree on its rows: pyarrow reserves memory for what a row group says, unasked."""
-    groups = [told.row_group(index) for index in range(told.num_row_groups)]
-    flat = [index for index in range(told.num_columns) if told.schema.column(index).max_repetition_level == 0]
-    return sum(group.num_rows for group in groups) == told.num_rows and all(
-        group.column(index).num_values == group.num_rows for group in groups for index in flat
-    )
 
 
 def _check_frame(frame: pd.DataFrame, file: str, target: str) -> None:

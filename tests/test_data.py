@@ -599,27 +599,51 @@ def thrift(number):
     return content + bytes([number])
 
 
-@pytest.mark.parametrize("place", [0, 1, 3], ids=["in all", "in a column", "in its row group"])
-def test_a_parquet_file_that_contradicts_itself_about_its_rows_is_refused_at_once(place, folder):
-    """pyarrow would reserve memory for 150 billion rows, and use it, for minutes."""
-    table = pa.table({"a": np.arange(N), "y": np.arange(N) * 1.5})
-    parquet.write_table(table, "table.parquet", store_schema=False)
+@pytest.mark.parametrize(
+    ("places", "refused"),
+    [([0], True), ([1], False), ([3], False), ([0, 1, 2, 3], True)],
+    ids=["in all", "in a column", "in its row group", "everywhere"],
+)
+def test_a_parquet_file_that_says_too_many_rows_takes_no_memory_for_them(places, refused, folder):
+    """To read a row group as a whole, pyarrow would reserve room for 150 billion rows and use it, for minutes."""
+    parquet.write_table(pa.table({"a": np.arange(N), "y": np.arange(N) * 1.5}), "table.parquet", store_schema=False)
+    before = read_table("table.parquet", "y")
     content = (folder / "table.parquet").read_bytes()
     start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
-    pieces = content[start:-8].split(thrift(N))  # of the table, of each column, of the row group
-    assert len(pieces) == 5
-    footer = thrift(N).join(pieces[: place + 1]) + thrift(150_442_276_468) + thrift(N).join(pieces[place + 1 :])
+    footer, *pieces = content[start:-8].split(thrift(N))  # of the table, of each column, of the row group
+    assert len(pieces) == 4
+    for place, piece in enumerate(pieces):
+        footer += thrift(150_442_276_468 if place in places else N) + piece
     (folder / "table.parquet").write_bytes(content[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
     started = time.perf_counter()
-    assert "table 'table.parquet' is damaged: it does not agree with itself on" in refusal("table.parquet")
+    if refused:
+        assert f"is damaged: it says 150442276468 rows and has {N}: export it again." in refusal("table.parquet")
+    else:
+        assert read_table("table.parquet", "y").fingerprint == before.fingerprint
     assert time.perf_counter() - started < 5
 
 
-def test_a_parquet_file_with_garbled_notes_for_pandas_is_told(folder):
-    pd.DataFrame({"a": range(N), "y": range(N)}, index=np.arange(N) * 2).to_parquet("table.parquet")
-    path = folder / "table.parquet"
-    path.write_bytes(path.read_bytes().replace(b'"index_columns"', b'"index_column_"'))
+def test_a_parquet_file_whose_statistics_are_garbled_is_told_and_does_not_end_python(folder):
+    """pyarrow's own view of a column's metadata ends the process on them, where reading raises."""
+    parquet.write_table(pa.table({"a": np.arange(N), "y": np.arange(N) * 1.5}), "table.parquet", store_schema=False)
+    content = (folder / "table.parquet").read_bytes()
+    levels = b"\x06\x19\x26\x00\x50"  # a histogram of definition levels, a list of two
+    assert content.count(levels) == 2
+    (folder / "table.parquet").write_bytes(content.replace(levels, levels.replace(b"\x26", b"\x16"), 1))
     assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
+
+
+def test_categories_that_differ_from_row_group_to_row_group(folder):
+    kinds = pd.Categorical(["u", "v"] * 10 + ["w", "v"] * 10)
+    pd.DataFrame({"a": range(N), "b": kinds, "y": np.arange(N) * 1.5}).to_parquet("table.parquet", row_group_size=10)
+    assert read_table("table.parquet", "y").feature_names == ("a", "b_u", "b_v", "b_w")
+
+
+def test_a_parquet_file_with_garbled_notes_for_pandas_is_told():
+    table = pa.table({"a": np.arange(N), "y": np.arange(N)})
+    for notes in (b'{"columns": []}', b"{", b"\xff"):
+        parquet.write_table(table.replace_schema_metadata({b"pandas": notes}), "table.parquet")
+        assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
 
 
 def test_files_of_the_wrong_kind_are_told(folder):

@@ -140,6 +140,8 @@ def test_counts_are_whole_numbers(name, value):
         ("hidden_layer_sizes", "10", "hidden_layer_sizes is '10', but it must be a sequence of whole numbers"),
         ("hidden_layer_sizes", b"10", "hidden_layer_sizes is b'10', but it must be a sequence of whole numbers"),
         ("hidden_layer_sizes", np.array(10), "hidden_layer_sizes is array(10), but it must be a sequence"),
+        ("hidden_layer_sizes", {}, "hidden_layer_sizes is {}, but it must be a sequence"),
+        ("hidden_layer_sizes", {20, 10}, "but it must be a sequence of whole numbers"),
         ("hidden_layer_sizes", (10, 0), "hidden_layer_sizes is 0, but it must be a whole number, 1 or more"),
         ("hidden_layer_sizes", (10, True), "hidden_layer_sizes is True"),
         ("hidden_layer_sizes", (2.5,), "hidden_layer_sizes is 2.5"),
