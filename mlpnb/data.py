@@ -392,6 +392,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         # In batches: to read a row group as a whole, pyarrow reserves memory for as many rows as it says it has.
         table = pa.Table.from_batches(file.iter_batches(), file.schema_arrow)
         told = file.metadata.num_rows
+    table.validate(full=True)  # or text that is not UTF-8 is found where it is used
     if table.num_rows != told:
         raise InputError(
             f"table {path.name!r} is damaged: it says {told} rows and has {table.num_rows}: export it again."

@@ -192,8 +192,10 @@ class Settings:
         Raises
         ------
         InputError
-            If a name is not a setting's, or a value is not allowed.
+            If it is no mapping, a name is not a setting's, or a value is not allowed.
         """
+        if not isinstance(values, Mapping):
+            raise InputError(f"the settings are {values!r}, but must be a mapping of names to values: give one.")
         names = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             require_choice("setting", name, names)

@@ -633,6 +633,13 @@ def test_a_parquet_file_whose_statistics_are_garbled_is_told_and_does_not_end_py
     assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
 
 
+@pytest.mark.parametrize("name", ["b", "kind"])
+def test_a_parquet_file_whose_text_is_not_utf_8_is_told(name, folder):
+    path = folder / column(["Ulm", "Bonn"] * (N // 2), name="kind")
+    path.write_bytes(path.read_bytes().replace(b"Bonn" if name == "kind" else b"kind", b"\xf7onn"))
+    assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
+
+
 def test_categories_that_differ_from_row_group_to_row_group(folder):
     kinds = pd.Categorical(["u", "v"] * 10 + ["w", "v"] * 10)
     pd.DataFrame({"a": range(N), "b": kinds, "y": np.arange(N) * 1.5}).to_parquet("table.parquet", row_group_size=10)

@@ -187,6 +187,19 @@ def test_any_value_is_taken_or_refused_in_a_sentence(name, value):
     assert message is None or (len(message.splitlines()) == 1 and message.startswith(name))
 
 
+@given(st.one_of(NONSENSE, st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text()), NONSENSE, max_size=3)))
+def test_any_object_is_settings_or_a_sentence(values):
+    try:
+        settings = Settings.from_dict(values)
+    except InputError as error:
+        message = str(error)
+    else:
+        assert set(values) <= set(FIELDS)
+        assert Settings.from_dict(json.loads(settings.to_json())) == settings
+        return
+    assert len(message.splitlines()) == 1
+
+
 def test_numpys_scalars_become_pythons():
     settings = Settings(
         alpha=np.float32(0.5),
