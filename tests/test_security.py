@@ -1,7 +1,11 @@
 """What others may have written, in files, names and parameters, stays data: no code, no markup, no path."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,11 +23,12 @@ from papermill.parameterize import parameterize_notebook
 import mlpnb
 from mlpnb import InputError
 from mlpnb.execution import execute
-from mlpnb.lab import notebook_path
+from mlpnb.lab import notebook_folder, notebook_path
 from mlpnb.markdown import literal
 from mlpnb.page import page
 from mlpnb.report import write_report
 
+ROOT = Path(__file__).parents[1]
 SOURCES = sorted(Path(mlpnb.__file__).parent.rglob("*.py"))
 
 # Parameters -----------------------------------------------------------------------------------------------------------
@@ -229,16 +234,28 @@ def test_names_are_text_in_markdown(odd):
 
 
 def test_names_of_files_and_columns_are_markup_and_code_in_no_report(tmp_path):
-    """A real report, of the notebook that has the most to say of its data, by a target that tries both."""
+    """A real report, by a target that tries both."""
     target = f"\"\"\" + str(open('{tmp_path / 'trapped'}', 'w')) + {BREAKING}\\"
     path = odd_table(tmp_path, target)
-    small = {"max_iter": 3, "n_steps": 2, "n_seeds": 2}
-    write_report({"csv": str(path), "target": target, **small}, tmp_path / "out", "03_divergence")
+    write_report({"csv": str(path), "target": target, "max_iter": 3}, tmp_path / "out")
     shown = (tmp_path / "out" / "report.html").read_text()
     assert "&lt;img src=x onerror=alert(1)&gt;" in shown
     require_harmless(shown)
     assert not (tmp_path / "trapped").exists()
     assert all(re.fullmatch(r"[\w.]+", file.name) for file in (tmp_path / "out").iterdir())  # none by a name of data
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(notebook_folder().glob("*.ipynb"))])
+def test_a_notebook_shows_no_plain_text_as_markdown(name):
+    """What `describe` gives is plain text, with names in it; what is Markdown has them escaped."""
+    cells = [cell.source for cell in nbformat.read(notebook_path(name), as_version=4).cells if cell.cell_type == "code"]
+    shown = [
+        ast.unparse(call)
+        for cell in cells
+        for call in ast.walk(ast.parse(cell))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Markdown"
+    ]
+    assert not any(re.search(r"\.describe\(|\bname\b|\btarget\b|\bcsv\b|summary", text) for text in shown)
 
 
 def test_a_handout_of_odd_names_is_harmless(tmp_path):
@@ -291,12 +308,40 @@ def test_nothing_is_unpickled_or_run_but_what_the_user_gives_to_be_run():
     assert found == {("given.py", "joblib.load"), ("given.py", "runpy.run_path")}
 
 
-def test_a_page_never_asks_a_kernel_through_the_network():
-    """Kernels of reports listen on local sockets, in a folder of the user's own."""
-    from jupyter_client.manager import AsyncKernelManager
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no local sockets that Jupyter uses")
+def test_nobody_else_can_talk_to_a_reports_kernel(tmp_path):
+    """Its sockets are files that others can't write to, and the key to them is in a file that others can't read."""
+    source = (
+        "import glob, json, os, stat\nfrom ipykernel.connect import get_connection_file\n\n"
+        "path = get_connection_file()\nconnection = json.load(open(path))\n"
+        "sockets = glob.glob(connection['ip'] + '-*')\nassert len(sockets) == 5\n"
+        "assert connection['transport'] == 'ipc'\nassert connection['key']\n"
+        "assert all(os.stat(socket).st_mode & stat.S_IWOTH == 0 for socket in sockets)\n"
+        "assert os.stat(path).st_mode & 0o077 == 0"
+    )
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), tmp_path / "source.ipynb")
+    execute(tmp_path / "source.ipynb", tmp_path / "executed.ipynb")
 
-    from mlpnb.execution import _local_kernel_manager
 
-    manager = _local_kernel_manager({})
-    assert issubclass(manager, AsyncKernelManager)
-    assert manager.transport == "ipc"
+# The promises, and what is depended on --------------------------------------------------------------------------------
+
+
+def test_every_promise_names_a_test_that_is_there():
+    named = re.findall(r"`(tests/\w+\.py)::(\w+)`", (ROOT / "SECURITY.md").read_text())
+    assert len(named) >= 15
+    for file, test in named:
+        assert re.search(rf"^def {test}\(", (ROOT / file).read_text(), re.M), f"{file}::{test}"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_an_audit_without_its_data_fails_and_says_so():
+    """It never passes for want of an answer."""
+    command = ["make", "audit", f"BIN={Path(sys.executable).parent}", "--assume-old=.venv/installed"]
+    nobody = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "HTTP", "HTTPS", "all", "ALL")}
+    run = subprocess.run(
+        command, cwd=ROOT, env=os.environ | nobody | {"no_proxy": "", "NO_PROXY": ""},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert run.returncode != 0
+    assert "make audit: NOT AUDITED" in run.stderr
+    assert "run it where they can" in run.stderr
