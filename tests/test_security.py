@@ -127,7 +127,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.tags.add(tag)
-        self._in_script = tag == "script" and attributes.get("type") != "application/json"
+        self._in_script = tag == "script" and not attributes.get("type", "").endswith("json")
         if tag == "img":
             self.images.append(attributes.get("src", ""))
         self.handlers += [name for name in attributes if name.startswith("on")]
