@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find mlpnb notebooks -name '*.py' -o -name '*.pyi' -o -name '*.ipynb')
 
-.PHONY: report test lint lab app handouts docs bench soak pictures constraints clean
+.PHONY: report test lint lab app handouts docs bench soak pictures fuzz audit constraints clean
 
 report: report/report.html  ## the question's grid on real fits: an HTML page, the notebook, the figure, the numbers
 	@echo "Open report/report.html in a browser."
@@ -50,8 +50,18 @@ pictures: .venv/installed  ## the README's picture and its answer, from real fit
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[app,distributed,docs,test]"
 	touch $@
 
+MINUTES ?= 10
+fuzz: .venv/installed  ## what reads files, fuzzed for MINUTES each (10); corpus and findings in .fuzz/
+	for target in csv parquet settings; do $(BIN)/python fuzz/fuzz.py $$target $$((60 * $(MINUTES))) || exit 1; done
+
+# A package that can't be looked up fails it too.
+audit: .venv/installed  ## what constraints.txt pins, against the known vulnerabilities
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt || { \
+	  echo "make audit: NOT AUDITED, or not clean; the lines above say why. Where they tell of a connection or of a" \
+	    "package not found, the data of pypi.org can't be reached from here: run it where they can." >&2; exit 1; }
+
 constraints: .venv/installed  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude mlpnb > constraints.txt
 
 clean:
-	rm -rf .venv report handouts docs/_build docs/notebooks docs/reference
+	rm -rf .venv .fuzz report handouts docs/_build docs/notebooks docs/reference

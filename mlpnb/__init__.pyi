@@ -1,4 +1,5 @@
 from .attribution import Subsets, attribute, fit_subsets
+from .axes import read_sweep, settings_grid
 from .climb import ladder, variants
 from .comparison import Comparison, compare
 from .custom import DensePerRow, PoissonDeviance
@@ -16,7 +17,7 @@ from .divergence import (
     stability,
     stability_by_activation,
 )
-from .errors import InputError
+from .errors import InputError, SweepError
 from .estimators import KerasMLPClassifier, KerasMLPRegressor
 from .example import example_models
 from .explorer import Explorer, explore
@@ -26,9 +27,12 @@ from .grid import Grid, fit_grid, weight_difference
 from .history import GridHistory, History, legend, record_grid
 from .hypotheses import examine_hypotheses
 from .player import Player, animate
-from .plots import plot_grid, plot_history, plot_ladder, plot_replay, plot_stability, plot_waterfall
+from .plots import plot_grid, plot_history, plot_ladder, plot_replay, plot_stability, plot_sweep, plot_waterfall
 from .recipe import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Difference, Recipe, differences_table
+from .results import read_results
 from .settings import Settings
+from .spread import describe_sweep, spread_over_seeds
+from .sweeping import sweep
 from .switchboard import Switches, switches
 from .translate import Translation, from_keras, to_keras
 
@@ -58,6 +62,7 @@ __all__ = [
     "Settings",
     "StabilityMap",
     "Subsets",
+    "SweepError",
     "Switches",
     "Translation",
     "animate",
@@ -67,6 +72,7 @@ __all__ = [
     "critical_learning_rate",
     "curvature",
     "describe_replay",
+    "describe_sweep",
     "differences_table",
     "examine_hypotheses",
     "example_models",
@@ -84,15 +90,21 @@ __all__ = [
     "plot_ladder",
     "plot_replay",
     "plot_stability",
+    "plot_sweep",
     "plot_waterfall",
+    "read_results",
+    "read_sweep",
     "read_table",
     "record_grid",
     "remedies",
     "replay",
     "save_grid",
     "save_results",
+    "settings_grid",
+    "spread_over_seeds",
     "stability",
     "stability_by_activation",
+    "sweep",
     "switches",
     "to_keras",
     "variants",

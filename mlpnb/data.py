@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import html
 import io
+import os
+import re
+import shlex
+import stat
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,7 +49,7 @@ class Data:
     target_name : str
         Name of the target.
     name : str
-        Name of the data set, or of the file.
+        Name of the data set, or of the file. In all names, � stands for a character that can't be shown.
     summary : str
         In a sentence or two, where the data come from and what was done to them.
 
@@ -75,7 +79,9 @@ class Data:
                 )
             array.flags.writeable = False
             object.__setattr__(self, field, array)
-        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        object.__setattr__(self, "feature_names", tuple(map(_shown, self.feature_names)))
+        for field in ("target_name", "name", "summary"):
+            object.__setattr__(self, field, _shown(getattr(self, field)))
         fits = (
             len(self.X_train) == len(self.y_train)
             and len(self.X_test) == len(self.y_test)
@@ -118,6 +124,11 @@ class Data:
             if value
         )
         return f"<table><caption>Data: {html.escape(self.name)}</caption>{rows}</table>"
+
+
+def _shown(name: str) -> str:
+    """A name without what no page, picture or UTF-8 file can hold (XML 1.0, `Char`): half characters for one."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", str(name))
 
 
 def load_data(name: str = "friedman1", *, scale_target: bool = False) -> Data:
@@ -247,19 +258,70 @@ def _diabetes() -> _Loaded:
 
 
 def _california_housing() -> _Loaded:
-    from sklearn.datasets import fetch_california_housing
+    from sklearn.datasets import fetch_california_housing, get_data_home
 
+    copy = Path(get_data_home(), "cal_housing_py3.pkz")  # scikit-learn's own, a pickle
+    _require_own(copy)
+    fetched = copy.exists()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.filterwarnings("ignore", "Retry downloading")  # what comes of it is told below
             bunch = fetch_california_housing(n_retries=1)
-    except OSError as error:  # urllib's URLError is one
+            if not (
+                len(bunch.target) >= MIN_ROWS and np.isfinite(bunch.data).all() and np.isfinite(bunch.target).all()
+            ):
+                raise ValueError("it holds other numbers than the data set")
+    except Exception as error:  # a damaged pickle may raise anything
+        if fetched:
+            raise InputError(
+                f"scikit-learn's copy of data set 'california_housing', {str(copy)!r}, is damaged "
+                f"({type(error).__name__}: {error}): delete that file, and it will be fetched anew."
+            ) from error
         raise InputError(
             f"data set 'california_housing' is fetched from the network once, and that failed ({error}): go online, "
             "or choose a bundled one such as 'diabetes'."
         ) from error
     summary = "Real: median house value by block group, California census 1990 (fetched by scikit-learn)."
     return bunch.data, bunch.target, list(bunch.feature_names), "median house value [100,000 $]", summary
+
+
+def _require_own(pickle: Path) -> None:
+    """Refuse a pickle that somebody else could have put there: to load it is to run what is in it.
+
+    That is who can write the file, its folder or one above it, save a sticky one, in which nobody moves another's.
+    """
+    if not hasattr(os, "geteuid"):
+        return  # where permissions are not POSIX's, a user's folder is the user's own
+    way = [path for start in (pickle.parent.resolve(), pickle.resolve()) for path in (start, *start.parents)]
+    for path in dict.fromkeys(path for path in way if path.exists()):
+        status = path.stat()
+        if status.st_uid not in (os.geteuid(), 0):
+            danger, fix = "belongs to somebody else", ""
+        elif _others_write(status):
+            danger, fix = "can be written to by others", f"`chmod go-w {shlex.quote(str(path))}`, or "
+        else:
+            continue
+        raise InputError(
+            f"data set 'california_housing' is not loaded: scikit-learn keeps it as a pickle, which runs whatever code "
+            f"is in it, and {str(path)!r} {danger}: {fix}set the environment variable SCIKIT_LEARN_DATA to a folder of "
+            "yours and fetch it anew."
+        )
+
+
+def _others_write(status: os.stat_result) -> bool:
+    """Whether anybody but the owner and root can put something in this file's or folder's place."""
+    import grp
+    import pwd
+
+    if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
+        return False
+    if not status.st_mode & stat.S_IWGRP or status.st_mode & stat.S_IWOTH:
+        return bool(status.st_mode & stat.S_IWOTH)
+    try:  # many systems put every user into a group of their own, and let it write
+        user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(status.st_gid)
+    except KeyError:
+        return True
+    return group.gr_name != user or bool(set(group.gr_mem) - {user})
 
 
 _LOADERS: dict[str, Callable[[], _Loaded]] = {
@@ -323,10 +385,19 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
+    import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path) as file:
-        frame: pd.DataFrame = file.read().to_pandas()
+        # In batches: to read a row group as a whole, pyarrow reserves memory for as many rows as it says it has.
+        table = pa.Table.from_batches(file.iter_batches(), file.schema_arrow)
+        told = file.metadata.num_rows
+    table.validate(full=True)  # or text that is not UTF-8 is found where it is used
+    if table.num_rows != told:
+        raise InputError(
+            f"table {path.name!r} is damaged: it says {told} rows and has {table.num_rows}: export it again."
+        )
+    frame: pd.DataFrame = table.to_pandas()
     frame.columns = pd.Index([str(name).rstrip("\0") for name in frame.columns])  # as NumPy drops them
     return frame
 

@@ -13,6 +13,7 @@ from mlpnb.attribution import checked_seeds
 from mlpnb.data import Data
 from mlpnb.errors import InputError, require_choice
 from mlpnb.fit import SKLEARN_ACTIVATIONS, Fit, NotFitted, fit_keras, fit_sklearn, load_training
+from mlpnb.markdown import literal
 from mlpnb.recipe import KERAS_2, MATCHED, SKLEARN, Recipe
 from mlpnb.settings import ACTIVATIONS, Settings
 
@@ -162,11 +163,11 @@ class StabilityMap:
         return pd.DataFrame(rows)
 
     def confirmation(self, n: int = 30, seed: int = 0) -> str:
-        """What `confirm` finds, in a sentence, or why it can't."""
+        """What `confirm` finds, in a sentence, or why it can't; as Markdown."""
         try:
             table = self.confirm(n, seed)
         except InputError as error:
-            return f"Nothing to confirm: {error}"
+            return f"Nothing to confirm: {literal(str(error))}"
         return (
             f"{table['agree'].sum()} of {len(table)} points end as the map says; {table['next to the boundary'].sum()} "
             f"of them lie next to the boundary, {(table['by MLPRegressor'] != OUTCOMES[TRAINS]).sum()} do not train."
@@ -187,6 +188,10 @@ class StabilityMap:
                 f"{self.recipes[1].name} (median; from {least:.2f} to {most:.2f})."
             )
         return words
+
+    def remarks(self) -> str:
+        """The map in words, as Markdown."""
+        return literal(self.describe())
 
     def place(self, row: int, rate: int) -> tuple[Data, Settings]:
         """The data and the settings of one cell of the map."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlpnb.errors import ReportError
+from mlpnb.errors import InputError, ReportError
 
 STATIC = "MLPNB_STATIC"  # set in a kernel's environment whose outputs will be read where no kernel is
 
@@ -48,6 +48,8 @@ def execute(
 
     Raises
     ------
+    InputError
+        If a parameter is of a kind that papermill does not write as Python's own literal.
     ReportError
         If a cell fails or the kernel dies; it names the cell.
     """
@@ -56,6 +58,8 @@ def execute(
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    for name, value in (parameters or {}).items():
+        _require_plain(name, value)
     notebook = nbformat.read(source, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if not set(without) & set(cell.metadata.get("tags", []))]
     try:
@@ -71,6 +75,23 @@ def execute(
         )
     except (PapermillExecutionError, DeadKernelError) as error:
         raise ReportError(f"{source.stem} stopped at {_where_and_why(error)}") from error
+
+
+def _require_plain(name: str, value: object) -> None:
+    """Refuse what papermill would put between quotation marks as it is, whatever code stands in it: a path, a tuple."""
+    if isinstance(value, list):
+        for item in value:
+            _require_plain(name, item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise InputError(f"parameter {name!r} has the key {key!r}, but keys must be text: give such a key.")
+            _require_plain(name, item)
+    elif not isinstance(value, str | float | int | None):
+        raise InputError(
+            f"parameter {name!r} is {value!r}, but it must be text, a number, True, False, None, or a list or dict of "
+            "such values: give one of them."
+        )
 
 
 def _where_and_why(error: Any) -> str:

@@ -140,7 +140,7 @@ class Explorer(LivePicture):
         arguments = ", ".join(f"{n}={v!r}" for n, v in {"alpha": self.state.settings.alpha, **changed}.items())
         data = f"mlpnb.load_data({self.state.data!r})"
         if self.state.data not in DATASETS:
-            data = f"...  # your own data, {self.state.data}"
+            data = f"...  # your own data, {self.state.data!r}"
         columns = ", recipes=(mlpnb.SKLEARN, mlpnb.KERAS_1, mlpnb.KERAS_2, mlpnb.MATCHED)" if self.state.matched else ""
         return (
             f"import mlpnb\n\ndata = {data}\nsettings = mlpnb.Settings({arguments})\n"

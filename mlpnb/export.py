@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,10 +71,12 @@ def save_results(results: Mapping[str, DescribedFigure | pd.DataFrame], folder: 
     Raises
     ------
     InputError
-        If `folder` cannot be written to.
+        If `folder` cannot be written to, or a name leads out of it.
     """
     files: dict[str, bytes] = {}
     for name, result in results.items():
+        if re.search(r"[/\\:\0]", name):  # of any system: results are carried from one to another
+            raise InputError(f"result {name!r} can't be a file's name: leave out slashes, backslashes, colons and NUL.")
         if isinstance(result, DescribedFigure):
             files |= {f"{name}.png": result.png(), f"{name}.svg": result.svg()}
         else:

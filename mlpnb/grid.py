@@ -13,6 +13,7 @@ import numpy as np
 from mlpnb.data import Data
 from mlpnb.errors import require_choice
 from mlpnb.fit import Fit, NotFitted, Watch, fit_keras, fit_sklearn, in_short
+from mlpnb.markdown import literal
 from mlpnb.recipe import KERAS_1, KERAS_2, SKLEARN, Recipe, require_names
 from mlpnb.settings import Settings
 
@@ -139,7 +140,7 @@ class Grid:
                         f"- At alpha = {alpha:g}, {reference.recipe.name}: {_outcome(reference)}; "
                         f"{fit.recipe.name}: {_outcome(fit)}."
                     )
-        return "\n".join(lines) or "There is nothing to compare: " + self.describe()
+        return "\n".join(lines) or "There is nothing to compare: " + literal(self.describe())
 
     def __repr__(self) -> str:
         return self.describe()

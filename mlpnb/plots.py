@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mlpnb.errors import InputError, require_choice
 from mlpnb.execution import is_static
 from mlpnb.fit import Fit, NotFitted, in_short
 
@@ -35,6 +36,7 @@ _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)))
 _PANEL_INCHES = 3.0
 _PALE = 0.15
+_WORST_R2 = -1.0
 _MANY = 5000  # points a panel, beyond which an SVG holds them as pixels, to stay of a size
 
 
@@ -498,6 +500,76 @@ def plot_replay(table: pd.DataFrame, title: str = "") -> DescribedFigure:
     return _drawn(figure)
 
 
+def plot_sweep(table: pd.DataFrame, by: str | None = None, reference: str | None = None) -> DescribedFigure:
+    """Draw a sweep over alpha: R² to the left, its gap to the reference to the right, a line a recipe.
+
+    Lines are medians over seeds, bands reach from the 10th to the 90th percentile. Diverged fits have no R²; "×2/20" at
+    the lower edge says that two of 20 diverged.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `sweep` or `read_results`.
+    by : str, optional
+        What else varies: a row of the picture each value. If left out, what varies beside alpha and the seed.
+    reference : str, optional
+        The recipe that the gap is measured from, as `spread_over_seeds` chooses it.
+
+    Raises
+    ------
+    InputError
+        If it is no sweep's table, or more varies than a picture can show.
+    """
+    from mlpnb.spread import HIGH, LOW, spread_over_seeds
+
+    spread = spread_over_seeds(table, reference)
+    first = list(spread.columns).index("fits")
+    varies = [name for name in spread.columns[:first] if name not in ("recipe", "alpha") and spread[name].nunique() > 1]
+    if by is None:
+        by = varies[0] if varies else "data"
+    require_choice("column", by, spread.columns[:first])
+    if rest := [name for name in varies if name != by]:
+        raise InputError(
+            f"the sweep varies {', '.join(varies)}, but a picture shows one of them beside alpha: select the rows of "
+            f"one value of {rest[0]}, such as table[table[{rest[0]!r}] == {spread[rest[0]].iloc[0]!r}]."
+        )
+    rows = list(spread.groupby(by, sort=False))
+    recipes = list(spread["recipe"].unique())
+    figure = DescribedFigure(figsize=(9, 0.6 + 3.0 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), 2, sharex=True, squeeze=False)
+    positive = spread.loc[spread["alpha"] > 0, "alpha"]
+    for (value, part), pair in zip(rows, axes, strict=True):
+        for ax, column in zip(pair, ("R²", "R² gap"), strict=True):
+            for index, recipe in enumerate(recipes):
+                line = part[part["recipe"] == recipe].sort_values("alpha")
+                color = _LINES[index % len(_LINES)]
+                ax.plot(line["alpha"], line[column], label=recipe, color=color, linewidth=1.8, marker="o", markersize=3,
+                        linestyle=_DASHES[index % len(_DASHES)])  # fmt: skip
+                edges = line[f"{column} {LOW:.0%}"], line[f"{column} {HIGH:.0%}"]
+                ax.fill_between(line["alpha"], *edges, color=color, alpha=0.15, linewidth=0)
+                lost = line[line["diverged"] > 0] if column == "R²" else line[:0]
+                for place, n_lost, n_fits in zip(lost["alpha"], lost["diverged"], lost["fits"], strict=True):
+                    ax.text(place, 0.02 + 0.06 * index, f"×{n_lost}/{n_fits}", transform=ax.get_xaxis_transform(),
+                            color=color, fontsize=8, ha="right")  # fmt: skip
+            if len(positive):
+                ax.set_xscale("symlog", linthresh=float(positive.min()), linscale=0.5)
+            ax.grid(color="0.92")
+        pair[0].set_ylabel("R²" if len(rows) == 1 else f"{by} {value}\nR²")
+        pair[1].set_ylabel(f"{spread.attrs['reference']}'s R² less its own")
+        lowest = part[f"R² {LOW:.0%}"].min()
+        if lowest < _WORST_R2:  # it can be astronomically bad, and would flatten all else
+            pair[0].set_ylim(bottom=_WORST_R2)
+            pair[1].set_ylim(top=1 - _WORST_R2)
+    for ax in axes[-1]:
+        ax.set_xlabel("alpha")
+    axes[0][0].legend(fontsize=8)
+    seeds = spread.attrs["seeds"]
+    figure.suptitle(f"{', '.join(spread['data'].unique())}: medians over {seeds} seed{'s' * (seeds > 1)}"
+                    f"{'; × diverged' * bool(spread['diverged'].any())}", fontsize=10)  # fmt: skip
+    figure.alt = _sweep_in_words(rows, by, spread.attrs["reference"])
+    return _drawn(figure)
+
+
 def _drawn(figure: DescribedFigure) -> DescribedFigure:
     """The figure with a canvas, laid out for good: a layout goes on moving by a little each time it is drawn."""
     FigureCanvasAgg(figure)
@@ -530,6 +602,24 @@ def _ladder_in_words(table: pd.DataFrame) -> str:
         rungs.append(f"{row['closes']}: {outcome}")
     reference = table.attrs["reference"] + (", which diverged" if np.isnan(table.attrs[f"reference {score}"]) else "")
     return f"The ladder to {reference}. " + "; ".join(rungs) + "."
+
+
+def _sweep_in_words(rows: list[Any], by: str, reference: str) -> str:
+    """A sweep's alt text: the medians of every recipe at both ends of alpha."""
+    words = []
+    for value, part in rows:
+        for recipe, line in part.sort_values("alpha").groupby("recipe", sort=False):
+            ends = [
+                f"{in_short(row['R²'])} at alpha {row['alpha']:g}" if np.isfinite(row["R²"])
+                else f"none at alpha {row['alpha']:g}" for _, row in line.iloc[[0, -1]].iterrows()
+            ]  # fmt: skip
+            lost = (
+                f", {int(line['diverged'].sum())} of {int(line['fits'].sum())} diverged"
+                if line["diverged"].any()
+                else ""
+            )
+            words.append(f"{by} {value}, {recipe}: {' and '.join(dict.fromkeys(ends))}{lost}")
+    return f"R² against alpha, and its gap to {reference}. Median R² of {'; '.join(words)}."
 
 
 def _on_map(rates: Any, plane: StabilityMap) -> Any:

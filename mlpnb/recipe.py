@@ -74,7 +74,8 @@ class Recipe:
     Raises
     ------
     InputError
-        If a value is not one of a field's two, or if `library` is "scikit-learn" and a field is not scikit-learn's.
+        If the name is no text, if a value is not one of a field's two, or if `library` is "scikit-learn" and a field
+        is not scikit-learn's.
     """
 
     name: str
@@ -162,6 +163,8 @@ class Recipe:
     )
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise InputError(f"a recipe's name is {self.name!r}, but it must be text: give such a name.")
         require_choice("library", self.library, ("keras", "scikit-learn"))
         for difference in DIFFERENCES.values():
             value = getattr(self, difference.name)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlpnb.errors import ReportError
+from mlpnb.errors import ReportError, require_choice
 from mlpnb.execution import execute
 from mlpnb.export import writable_folder
 from mlpnb.lab import notebook_path
@@ -46,13 +46,15 @@ def write_report(
     Raises
     ------
     InputError
-        If `out` cannot be written to, or there is no such notebook.
+        If `out` cannot be written to, or there is no such notebook or parameter.
     ReportError
         If a cell fails; the failed notebook is kept in `out` as ``failed.ipynb``, and nothing else is touched.
     """
     from filelock import FileLock
 
-    source = notebook_path(notebook)
+    source, known = notebook_path(notebook), default_parameters(notebook)
+    for given in parameters:
+        require_choice("parameter", given, known)
     out = writable_folder(out).resolve()
     # Made beside the final files, so that moving them there is one step of the file system.
     with tempfile.TemporaryDirectory(prefix=".mlpnb-", dir=out) as name:

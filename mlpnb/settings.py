@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -129,7 +129,11 @@ class Settings:
     def _checked(cls, name: str, value: Any) -> Any:
         rule = cls.rule(name)
         if name == "hidden_layer_sizes":
-            if isinstance(value, str | bytes) or not hasattr(value, "__iter__") or getattr(value, "shape", None) == ():
+            if (
+                isinstance(value, str | bytes | Mapping | Set)
+                or not hasattr(value, "__iter__")
+                or getattr(value, "shape", None) == ()
+            ):
                 raise InputError(
                     f"hidden_layer_sizes is {value!r}, but it must be a sequence of whole numbers, 1 or more each: "
                     "write (10,) for one layer of ten units."
@@ -188,8 +192,10 @@ class Settings:
         Raises
         ------
         InputError
-            If a name is not a setting's, or a value is not allowed.
+            If it is no mapping, a name is not a setting's, or a value is not allowed.
         """
+        if not isinstance(values, Mapping):
+            raise InputError(f"the settings are {values!r}, but must be a mapping of names to values: give one.")
         names = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             require_choice("setting", name, names)

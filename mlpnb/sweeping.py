@@ -40,7 +40,9 @@ def sweep(
 
     Keras's networks of equal shapes are stacked, up to 64 in one compiled program; such a program is a task, and so
     are a few fits of `MLPRegressor`. Which fits a task is made of does not depend on the workers, and every worker
-    computes in one thread: so the rows do not depend on their number.
+    computes in one thread: so the same sweep gives the same rows, bit for bit on one kind of CPU, whatever their number
+    and however often it was interrupted. A fit that another sweep had left out may be stacked with others there, and
+    then agrees to rounding.
 
     Parameters
     ----------

@@ -118,6 +118,9 @@ def _dask(n_jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
     except ImportError as error:
         raise InputError(f'Dask is not installed ({error}): run pip install "mlpnb[distributed]".') from error
     cluster = None
+    log = logging.getLogger("distributed")  # what it logs of a cluster that is lost is told in a sentence
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     try:
         if scheduler == LOCAL:
             cluster = LocalCluster(
@@ -151,3 +154,4 @@ def _dask(n_jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
         client.close()
         if cluster is not None:
             cluster.close()
+        log.setLevel(level)

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import os
 import time
 import warnings
 from pathlib import Path
@@ -111,6 +112,111 @@ def test_california_housing_without_a_network_is_one_sentence_at_once(folder, mo
     with pytest.raises(InputError, match=r"'california_housing' is fetched from the network once.*'diabetes'\.$"):
         load_data("california_housing")
     assert time.perf_counter() - started < 3
+
+
+@pytest.fixture
+def fetched(folder, monkeypatch):
+    """scikit-learn's own copy of california_housing, in a folder that nobody else can write to."""
+    home = folder / "cache" / "scikit_learn_data"
+    home.mkdir(mode=0o700, parents=True)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(home))
+    copy = home / "cal_housing_py3.pkz"
+    joblib.dump(np.random.default_rng(0).uniform(1, 2, (50, 9)), copy, compress=6)
+    copy.chmod(0o600)
+    assert load_data("california_housing").X_train.shape == (37, 8)
+    return copy
+
+
+def spoiled(array):
+    """An array with a value of another kind in it."""
+    array[3, 4] = np.inf
+    return array
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda copy: copy.write_bytes(copy.read_bytes()[:-100]),
+        lambda copy: copy.write_bytes(copy.read_bytes()[:20]),
+        lambda copy: copy.write_bytes(b""),
+        lambda copy: copy.write_bytes(b"<html>not found</html>"),
+        lambda copy: joblib.dump({"data": 1}, copy),
+        lambda copy: joblib.dump(np.zeros(9), copy),
+        lambda copy: joblib.dump(np.ones((3, 9)), copy),
+        lambda copy: joblib.dump(np.full((50, 9), "u"), copy),
+        lambda copy: joblib.dump(np.zeros((50, 9)), copy),
+        lambda copy: joblib.dump(spoiled(joblib.load(copy)), copy),
+    ],
+    ids=["cut", "cut short", "empty", "page", "dict", "a dimension", "few rows", "text", "zeros", "infinite"],
+)
+def test_a_damaged_copy_of_california_housing_is_told_with_what_to_do(fetched, spoil):
+    spoil(fetched)
+    with pytest.raises(InputError, match=r"'california_housing'.* is damaged \(.*\): delete that file") as caught:
+        load_data("california_housing")
+    assert repr(str(fetched)) in str(caught.value)
+
+
+class Trap:
+    """What a pickle of somebody else's can do."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("trapped"),)
+
+
+MINE = "'california_housing' is not loaded: "
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="such permissions are POSIX's")
+@pytest.mark.parametrize("place", ["file", "folder", "above"])
+def test_a_pickle_that_others_can_write_is_not_loaded(fetched, folder, place):
+    """Neither a file nor a folder on its way: who can write there can put another file in its place."""
+    joblib.dump(Trap(), fetched)
+    written = {"file": fetched, "folder": fetched.parent, "above": fetched.parent.parent}[place]
+    written.chmod(written.stat().st_mode | 0o002)
+    with pytest.raises(InputError, match=MINE) as caught:
+        load_data("california_housing")
+    assert f"{str(written)!r} can be written to by others: `chmod go-w {written}`" in str(caught.value)
+    assert not (folder / "trapped").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_a_pickle_of_somebody_else_is_not_loaded(fetched, folder, place):
+    joblib.dump(Trap(), fetched)
+    os.chown(fetched if place == "file" else fetched.parent, 12345, 12345)
+    with pytest.raises(InputError, match=rf"{MINE}.*belongs to somebody else"):
+        load_data("california_housing")
+    assert not (folder / "trapped").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="such permissions are POSIX's")
+def test_a_link_to_a_pickle_is_judged_by_where_it_leads(fetched, folder):
+    shared = folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    joblib.dump(Trap(), shared / "copy.pkz")
+    fetched.unlink()
+    fetched.symlink_to(shared / "copy.pkz")
+    with pytest.raises(InputError, match=MINE):
+        load_data("california_housing")
+    assert not (folder / "trapped").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="such permissions are POSIX's")
+def test_a_group_of_the_users_own_and_a_sticky_folder_above_are_no_danger(fetched):
+    """Where everybody is in a group of their own, folders are made writable to it; in /tmp nobody moves another's."""
+    fetched.parent.chmod(0o770)
+    fetched.parent.parent.chmod(0o1777)
+    import grp
+    import pwd
+
+    group = grp.getgrgid(fetched.parent.stat().st_gid)
+    own = group.gr_name == pwd.getpwuid(os.geteuid()).pw_name and not set(group.gr_mem) - {group.gr_name}
+    if own:
+        assert load_data("california_housing").X_train.shape == (37, 8)
+    else:
+        with pytest.raises(InputError, match=MINE):
+            load_data("california_housing")
 
 
 @pytest.mark.parametrize(
@@ -485,11 +591,66 @@ def test_a_parquet_file_cut_short_is_told(keep, folder):
     assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
 
 
-def test_a_parquet_file_with_garbled_notes_for_pandas_is_told(folder):
-    pd.DataFrame({"a": range(N), "y": range(N)}, index=np.arange(N) * 2).to_parquet("table.parquet")
-    path = folder / "table.parquet"
-    path.write_bytes(path.read_bytes().replace(b'"index_columns"', b'"index_column_"'))
+def thrift(number):
+    """As Parquet's footer writes a 64-bit number: a field that comes next, and Thrift's compact protocol."""
+    number, content = 2 * number, b"\x16"
+    while number > 127:
+        number, content = number >> 7, content + bytes([number & 127 | 128])
+    return content + bytes([number])
+
+
+@pytest.mark.parametrize(
+    ("places", "refused"),
+    [([0], True), ([1], False), ([3], False), ([0, 1, 2, 3], True)],
+    ids=["in all", "in a column", "in its row group", "everywhere"],
+)
+def test_a_parquet_file_that_says_too_many_rows_takes_no_memory_for_them(places, refused, folder):
+    """To read a row group as a whole, pyarrow would reserve room for 150 billion rows and use it, for minutes."""
+    parquet.write_table(pa.table({"a": np.arange(N), "y": np.arange(N) * 1.5}), "table.parquet", store_schema=False)
+    before = read_table("table.parquet", "y")
+    content = (folder / "table.parquet").read_bytes()
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    footer, *pieces = content[start:-8].split(thrift(N))  # of the table, of each column, of the row group
+    assert len(pieces) == 4
+    for place, piece in enumerate(pieces):
+        footer += thrift(150_442_276_468 if place in places else N) + piece
+    (folder / "table.parquet").write_bytes(content[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    started = time.perf_counter()
+    if refused:
+        assert f"is damaged: it says 150442276468 rows and has {N}: export it again." in refusal("table.parquet")
+    else:
+        assert read_table("table.parquet", "y").fingerprint == before.fingerprint
+    assert time.perf_counter() - started < 5
+
+
+def test_a_parquet_file_whose_statistics_are_garbled_is_told_and_does_not_end_python(folder):
+    """pyarrow's own view of a column's metadata ends the process on them, where reading raises."""
+    parquet.write_table(pa.table({"a": np.arange(N), "y": np.arange(N) * 1.5}), "table.parquet", store_schema=False)
+    content = (folder / "table.parquet").read_bytes()
+    levels = b"\x06\x19\x26\x00\x50"  # a histogram of definition levels, a list of two
+    assert content.count(levels) == 2
+    (folder / "table.parquet").write_bytes(content.replace(levels, levels.replace(b"\x26", b"\x16"), 1))
     assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
+
+
+@pytest.mark.parametrize("name", ["b", "kind"])
+def test_a_parquet_file_whose_text_is_not_utf_8_is_told(name, folder):
+    path = folder / column(["Ulm", "Bonn"] * (N // 2), name="kind")
+    path.write_bytes(path.read_bytes().replace(b"Bonn" if name == "kind" else b"kind", b"\xf7onn"))
+    assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
+
+
+def test_categories_that_differ_from_row_group_to_row_group(folder):
+    kinds = pd.Categorical(["u", "v"] * 10 + ["w", "v"] * 10)
+    pd.DataFrame({"a": range(N), "b": kinds, "y": np.arange(N) * 1.5}).to_parquet("table.parquet", row_group_size=10)
+    assert read_table("table.parquet", "y").feature_names == ("a", "b_u", "b_v", "b_w")
+
+
+def test_a_parquet_file_with_garbled_notes_for_pandas_is_told():
+    table = pa.table({"a": np.arange(N), "y": np.arange(N)})
+    for notes in (b'{"columns": []}', b"{", b"\xff"):
+        parquet.write_table(table.replace_schema_metadata({b"pandas": notes}), "table.parquet")
+        assert "table 'table.parquet' can't be read (" in refusal("table.parquet")
 
 
 def test_files_of_the_wrong_kind_are_told(folder):

@@ -11,6 +11,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SMALL = {
     "02_the_differences": {"n_seeds": 1, "n_seeds_of_guesses": 2},
     "03_divergence": {"n_steps": 3, "n_seeds": 2},
+    "05_sweeps": {"n_seeds": 2, "alphas": [0.0, 1.0]},
 }
 # getrusage would tell of the test process too: its peak is handed down to what it starts
 MEMORY = "print('peak memory [kB]', open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"

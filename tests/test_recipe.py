@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlpnb import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, InputError, Recipe, differences_table
 
@@ -122,6 +124,31 @@ def test_scikit_learn_itself_trains_only_its_own_way(difference):
 def test_an_unknown_library_is_refused():
     with pytest.raises(InputError, match=r"library 'sklearn' is not known: .*did you mean 'scikit-learn'"):
         Recipe("mine", library="sklearn")
+
+
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.lists(st.text(), max_size=2)
+)
+FIELDS = {
+    "library": st.one_of(st.sampled_from(["keras", "scikit-learn"]), ANYTHING),
+    **{d.name: st.one_of(st.sampled_from([d.sklearn, d.keras]), ANYTHING) for d in DIFFERENCES.values()},
+}
+
+
+@given(st.fixed_dictionaries({"name": st.one_of(st.text(), ANYTHING)}, optional=FIELDS))
+def test_any_values_are_a_recipe_that_keeps_the_rules_or_a_sentence(values):
+    try:
+        recipe = Recipe(**values)
+    except InputError as error:
+        sentence = str(error)
+    else:
+        assert {name: getattr(recipe, name) for name in values} == values
+        assert isinstance(recipe.name, str)
+        assert all(getattr(recipe, d.name) in (d.sklearn, d.keras) for d in DIFFERENCES.values())
+        assert recipe.library == "keras" or recipe.differences() == ()
+        assert Recipe(**dataclasses.asdict(recipe)) == recipe
+        return
+    assert len(sentence.splitlines()) == 1
 
 
 def test_the_table_has_a_row_a_difference():

@@ -140,6 +140,8 @@ def test_counts_are_whole_numbers(name, value):
         ("hidden_layer_sizes", "10", "hidden_layer_sizes is '10', but it must be a sequence of whole numbers"),
         ("hidden_layer_sizes", b"10", "hidden_layer_sizes is b'10', but it must be a sequence of whole numbers"),
         ("hidden_layer_sizes", np.array(10), "hidden_layer_sizes is array(10), but it must be a sequence"),
+        ("hidden_layer_sizes", {}, "hidden_layer_sizes is {}, but it must be a sequence"),
+        ("hidden_layer_sizes", {20, 10}, "but it must be a sequence of whole numbers"),
         ("hidden_layer_sizes", (10, 0), "hidden_layer_sizes is 0, but it must be a whole number, 1 or more"),
         ("hidden_layer_sizes", (10, True), "hidden_layer_sizes is True"),
         ("hidden_layer_sizes", (2.5,), "hidden_layer_sizes is 2.5"),
@@ -183,6 +185,19 @@ def test_any_value_is_taken_or_refused_in_a_sentence(name, value):
         message = None
         assert Settings.from_dict(json.loads(settings.to_json())) == settings
     assert message is None or (len(message.splitlines()) == 1 and message.startswith(name))
+
+
+@given(st.one_of(NONSENSE, st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text()), NONSENSE, max_size=3)))
+def test_any_object_is_settings_or_a_sentence(values):
+    try:
+        settings = Settings.from_dict(values)
+    except InputError as error:
+        message = str(error)
+    else:
+        assert set(values) <= set(FIELDS)
+        assert Settings.from_dict(json.loads(settings.to_json())) == settings
+        return
+    assert len(message.splitlines()) == 1
 
 
 def test_numpys_scalars_become_pythons():
