@@ -27,7 +27,7 @@ def test_a_kernel_whose_sliders_are_moved_does_not_grow(soak):
     assert grown(rows, ["open files", "threads", "mappings", "figures", *soak.LEFT_OVER]) == {}
     assert rows["figures"].iloc[-1] == 1
     assert rows[list(soak.LEFT_OVER)].iloc[-1].tolist() == [0, 0]
-    # In kB a move. Measured with these moves: up to 900, as garbage waits for its collection; 2,600 with one leak, of the
+    # In kB a move. Measured with these moves: up to 900, as garbage waits to be collected; 2,600 with one leak, of the
     # graphs of programs that are forgotten; more where what XLA has compiled is not bounded.
     assert soak.summary(rows)["RSS [kB]"]["slope"] < 1500
 
