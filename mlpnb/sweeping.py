@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from mlpnb.data import Data
 from mlpnb.errors import InputError
 from mlpnb.fit import fit_keras, fit_sklearn, load_training
 from mlpnb.grid import QUESTION
+from mlpnb.programs import COMPILED, compiling
 from mlpnb.recipe import Recipe, require_names
 from mlpnb.results import Cell, Outcome, in_order, open_results, stored
 from mlpnb.settings import Settings
@@ -90,16 +92,18 @@ def sweep(
                 stacklevel=2,
             )
         distinct = {cell.key: cell for cell in cells}
-        missing = [
-            rest for task in _tasks(list(distinct.values())) if (rest := [c for c in task if c.key not in results.keys])
-        ]
+        tasks = _tasks(list(distinct.values()))
+        missing = [rest for task in tasks if (rest := [cell for cell in task if cell.key not in results.keys])]
         n_missing = sum(map(len, missing))
+        # A matter of the sweep alone, since XLA rounds otherwise.
+        shapes = {shape_of(*task[0]) for task in tasks if task[0].recipe.library == "keras"}
+        train = partial(train_task, compiled=len(shapes) <= COMPILED)
         begin = start_keras if any(task[0].recipe.library == "keras" for task in missing) else None
         with tqdm(
             total=len(distinct), initial=len(distinct) - n_missing, desc="fits", unit="fit", smoothing=0.05,
             disable=not progress,
         ) as bar:  # fmt: skip
-            for task, outcomes in compute(train_task, missing, n_jobs, scheduler, begin=begin):
+            for task, outcomes in compute(train, missing, n_jobs, scheduler, begin=begin):
                 results.write(task, outcomes)
                 bar.update(len(task))
         return in_order(stored(results.folder), cells)
@@ -111,15 +115,16 @@ def start_keras() -> None:
         load_training()
 
 
-def train_task(cells: Sequence[Cell]) -> list[Outcome]:
-    """Fit cells of one data set: by `MLPRegressor` one by one, or stacked by Keras."""
+def train_task(cells: Sequence[Cell], *, compiled: bool) -> list[Outcome]:
+    """Fit cells of one data set: by `MLPRegressor` one by one, or stacked by Keras, `compiled` by XLA or not."""
     from threadpoolctl import threadpool_limits
 
     data = cells[0].data
     with threadpool_limits(1):  # matrices so small are multiplied faster by one thread, and alike on every machine
         if cells[0].recipe.library == "scikit-learn":
             return [Outcome.of(fit_sklearn(data, cell.settings, cell.recipe)) for cell in cells]
-        fits = fit_keras(data, [cell.settings for cell in cells], [cell.recipe for cell in cells])
+        with compiling(compiled):
+            fits = fit_keras(data, [cell.settings for cell in cells], [cell.recipe for cell in cells])
     return [Outcome.of(fit) for fit in fits]
 
 
