@@ -9,6 +9,7 @@ be the same bit for bit whatever a process has done before, `compiling` decides.
 
 from __future__ import annotations
 
+import gc
 import math
 import threading
 from collections.abc import Callable, Hashable, Iterator
@@ -25,7 +26,7 @@ Program = TypeVar("Program")
 COMPILED = 32
 NOT_COMPILED = 32
 _compiled: dict[Hashable, Any] = {}
-_others: LRUCache[Hashable, Any] = LRUCache(math.inf)  # `kept` bounds it, and lets go of TensorFlow's part too
+_others: LRUCache[Hashable, Any] = LRUCache(math.inf)  # bounded by `_forget`
 _lock = threading.RLock()
 _decided: ContextVar[bool | None] = ContextVar("whether XLA compiles", default=None)
 
@@ -43,8 +44,7 @@ def kept(make: Callable[..., Program]) -> Callable[..., Program]:
             if found is None:
                 jit_compile = may_compile() if decided is None else decided and _may_map()
                 if not jit_compile and len(_others) >= NOT_COMPILED:
-                    _others.popitem()
-                    _forget_kernels()
+                    _forget()
                 found = make(*key, jit_compile=jit_compile)
                 (_compiled if jit_compile else _others)[name] = found
             return found
@@ -86,8 +86,11 @@ def alone(optimizer: Any) -> Any:
     return optimizer
 
 
-def _forget_kernels() -> None:
-    """Let go of what TensorFlow keeps of functions that are gone; ``keras.backend.clear_session`` does it so too."""
+def _forget() -> None:
+    """Free the half of the programs not compiled by XLA that have not been used for longest."""
     from tensorflow.python.eager import context
 
-    context.context().clear_kernel_cache()
+    while len(_others) > NOT_COMPILED // 2:
+        _others.popitem()
+    gc.collect()  # they hang together in circles
+    context.context().clear_kernel_cache()  # what TensorFlow keeps of them, as `keras.backend.clear_session` lets it go

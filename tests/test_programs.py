@@ -84,15 +84,16 @@ def test_step_by_step_and_curvature_go_without_too(data, fresh):
 
 
 @pytest.mark.parametrize("work", [train, fit])
-def test_the_first_are_compiled_and_stay_and_of_later_ones_the_last(data, fresh, work):
+def test_the_first_are_compiled_and_stay_and_of_later_ones_those_last_used(data, fresh, work):
     fresh.setattr(programs, "COMPILED", 2)
-    fresh.setattr(programs, "NOT_COMPILED", 2)
-    for units in (2, 3, 4, 5, 6, 7):
+    fresh.setattr(programs, "NOT_COMPILED", 4)
+    for units in (2, 3, 4, 5, 6, 7, 4, 8):
         work(data, units)
     first = dict(programs._compiled)
     later = dict(programs._others)
-    assert len(first) == len(later) == 2
-    for units in (7, 2, 6, 3):
+    assert len(first) == 2
+    assert len(later) == 3  # of 4, 7, 8
+    for units in (7, 2, 4, 3, 8):
         work(data, units)
     assert programs._compiled == first
     assert dict(programs._others) == later
