@@ -211,13 +211,14 @@ def ceiling(results: Results) -> str:
     a_row = flops((BASE["features"], BASE["hidden"], 1))
     bytes_a_row = 8 * (BASE["features"] + 2)  # X, y, and the place in the order
     intensity, corner = a_row / bytes_a_row, roof["flops"] / roof["bandwidth"]
+    lid = min(roof["flops"], intensity * roof["bandwidth"])
     side, limit = ("above", "arithmetic, not memory,") if intensity > corner else ("below", "memory")
     machine = paragraph(
         f"A product of large matrices reaches **{giga(roof['flops'])}** operations a second on this machine's "
         f"{roof['cores']} cores, and a copy of large arrays moves **{giga(roof['bandwidth'])}** bytes: the roof's "
         f"corner is at {figure(corner)} operations a byte. Training {BASE['features']}–{BASE['hidden']}–1 takes "
         f"{a_row:,} operations on the {bytes_a_row} bytes of a row, {figure(intensity)} a byte. That is {side} the "
-        f"corner: {limit} would be the limit, at {giga(min(roof['flops'], intensity * roof['bandwidth']))} operations a second."
+        f"corner: {limit} would be the limit, at {giga(lid)} operations a second."
     )
     rows = []
     for library in LIBRARIES:
@@ -324,9 +325,9 @@ def make_page(results: Results) -> None:
     for name, block in BLOCKS.items():
         made = block(results)
         print(f"\n{made}")
-        text, found = re.subn(
-            rf"(?<=<!-- {name} -->\n).*?(?=\n?<!-- /{name} -->)", lambda _, made=made: made, text, flags=re.DOTALL
-        )
+        marks = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        filled = f"{marks[0]}{made}\n{marks[1]}"
+        text, found = re.subn(".*?".join(marks), lambda _, filled=filled: filled, text, flags=re.DOTALL)
         assert found == 1, name
     PAGE.write_text(text, encoding="utf-8")
     picture(results)

@@ -278,7 +278,8 @@ class KerasMLPRegressor(_TrainedByKeras, MLPRegressor):  # type: ignore[misc]
 
     Notes
     -----
-    Predictions are computed by NumPy, as in scikit-learn, and import nothing. Ctrl-C ends training with
+    Predictions are computed by NumPy, as in scikit-learn, and import nothing. A large table is copied a small part at a
+    time, so that little is held beside it, unless a batch is as large as the table. Ctrl-C ends training with
     scikit-learn's warning and the weights after the last whole epoch.
 
     Examples
