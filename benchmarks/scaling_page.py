@@ -41,12 +41,12 @@ class Growth(NamedTuple):
 
 
 def growth(sizes: Sequence[float], values: Sequence[float]) -> Growth:
-    """Fit a power law to the upper part, in which overhead no longer dominates.
+    """Fit a power law to the upper part, in which overhead is small.
 
-    That is where a value is at least twice the smallest size's, and the three largest sizes in any case.
+    That is where a value is at least ten times the smallest size's, and the three largest sizes in any case.
     """
     sizes, values = np.asarray(sizes, float), np.asarray(values, float)
-    first = min(int(np.argmax(values >= 2 * values[0])) or len(values), len(values) - 3)
+    first = min(int(np.argmax(values >= 10 * values[0])) or len(values), len(values) - 3)
     x, y = np.log(sizes[max(first, 0) :]), np.log(values[max(first, 0) :])
     exponent, intercept = np.polyfit(x, y, 1)
     rest = y - (exponent * x + intercept)
@@ -128,11 +128,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """In Markdown; all columns but the first to the right."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *rows])
-
-
-def largest(results: Results) -> dict[str, dict[str, float]]:
-    """Each library's point with the most rows."""
-    return {library: points(results, "rows", library)[-1] for library in LIBRARIES}
 
 
 def paragraph(text: str, mark: str = "") -> str:

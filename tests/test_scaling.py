@@ -56,7 +56,7 @@ def test_the_page_says_what_was_measured(page, monkeypatch, tmp_path):
 
     def point(library, axis, size):
         setting = {"cells": size} if axis == "cells" else {**page.BASE, axis: size}
-        seconds = 1e-6 * size * (1 if library == "mlpnb" else 3)
+        seconds = 1.1e-6 * (size - 10) * (1 if library == "mlpnb" else 3)
         taken = {"ready": 1.0, "first": 2.0, "later": seconds, "data": 800 * size, "beside": 200 * size, "fixed": 1e8}
         return {"library": library, **setting, **taken}
 
