@@ -72,8 +72,8 @@ def points(results: Results, axis: str, library: str) -> list[dict[str, float]]:
 
 
 def held(point: dict[str, float]) -> float:
-    """Bytes at the peak: the data, and what was held beside it."""
-    return point["data"] + point["beside"]
+    """Bytes at the peak: the data, and what was held beside it; a page of memory at least."""
+    return max(4096.0, point["data"] + point["beside"])
 
 
 VALUES: dict[str, Callable[[dict[str, float]], float]] = {"time": lambda point: point["later"], "memory": held}
@@ -298,7 +298,7 @@ def picture(results: Results) -> None:
             panel.set(xscale="log", yscale="log", xlabel=AXES[axis])
             for library in LIBRARIES:
                 its = points(results, axis, library)
-                values = [max(VALUES[of](point), 1e3) / unit for point in its]
+                values = [VALUES[of](point) / unit for point in its]
                 sizes = [point[axis] for point in its]
                 style = {"marker": markers[library], "color": colours[library], "markersize": 4, "linewidth": 1.4}
                 panel.plot(sizes, values, label=library, **style)
@@ -308,7 +308,7 @@ def picture(results: Results) -> None:
             f"{CELL_EPOCHS} epochs of each network" if axis == "cells" else "an epoch", fontsize="medium"
         )
     panels[0, 0].set_ylabel("seconds")
-    panels[1, 0].set_ylabel("MB at the peak: data and beside it")
+    panels[1, 0].set_ylabel("MB: data and beside it")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside upper center", ncols=len(LIBRARIES), frameon=False)
     FigureCanvasAgg(drawn).print_png(PAGE.with_suffix(".png"), metadata={"Software": None})
