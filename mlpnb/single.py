@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Of inputs that are handed over once. Of more, an epoch copies a part at a time, which is faster (measured) than to
-# pick rows out of what caches do not hold, and leaves little beside the data; parts are large enough that calls are few.
+# pick rows out of what caches do not hold, and leaves little beside the data; parts are large, so that calls are few.
 MAX_WHOLE_BYTES, PART_BYTES = 2**23, 2**22
 _ACTIVATION = KERAS_ACTIVATION | {"softmax": "softmax", "exp": "exponential"}
 _running = threading.Lock()  # programs work in variables: one caller at a time
