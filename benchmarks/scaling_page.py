@@ -248,7 +248,8 @@ def ceiling(results: Results) -> str:
 def cluster(results: Results) -> str:
     """What 10⁸ rows and 10⁶ fits take, from the exponents."""
     cores = results["roofline"]["cores"]
-    time, memory = (growths(results, of)["rows"]["mlpnb"] for of in ("time", "memory"))
+    time, most = growths(results, "time")["rows"]["mlpnb"], points(results, "rows", "mlpnb")[-1]
+    data, share = 1e8 * most["data"] / most["rows"], held(most) / most["data"]
     cells = points(results, "cells", "mlpnb")[-1]
     a_fit = cells["later"] / cells["cells"] * 200 / CELL_EPOCHS
     rate = {point["workers"]: point["rate"] for point in results["workers"]}
@@ -273,17 +274,15 @@ def cluster(results: Results) -> str:
         f"A fit of the question's problem, 200 epochs, takes {duration(a_fit)} in a program of {cells['cells']} "
         "networks; 10⁶ take that many times as long.",
         f"An epoch of 10⁸ rows takes {duration(time.at(1e8))} by the exponent {time.exponent:.2f}, "
-        f"{figure(1e8 / time.last)} times beyond the largest size measured. One fit runs on one worker, whose memory "
-        f"must hold {size_of(memory.at(1e8))} by the exponent {memory.exponent:.2f}, where the data are "
-        f"{size_of(1e8 * 8 * (BASE['features'] + 1))}.",
+        f"{figure(1e8 / time.last)} times beyond the largest size measured.",
+        f"One fit runs on one worker, whose memory must hold {size_of(data)} of data, and at most "
+        f"{size_of(data * (share - 1))} beside them: the share that it was at {power(most['rows'])} rows, which falls "
+        "with more.",
     ]
     return table(header, rows) + "\n\n" + "\n".join(paragraph(text, "- ") for text in assumed)
 
 
-BLOCKS = {"same-work": same_work, "rates": rates, "exponents": exponents, "roofline": ceiling, "cluster": cluster}
-
-
-def picture(results: Results) -> None:
+def picture(results: Results) -> str:
     """``docs/scaling.png``: time above, memory below, an axis a column."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -312,6 +311,16 @@ def picture(results: Results) -> None:
     handles, labels = panels[0, 0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside upper center", ncols=len(LIBRARIES), frameon=False)
     FigureCanvasAgg(drawn).print_png(PAGE.with_suffix(".png"), metadata={"Software": None})
+    return (
+        "![Time and memory against rows, features, hidden units and networks, a line for each library, in logarithmic "
+        f"axes.]({PAGE.stem}.png)"
+    )
+
+
+BLOCKS = {
+    "same-work": same_work, "rates": rates, "picture": picture, "exponents": exponents, "roofline": ceiling,
+    "cluster": cluster,
+}  # fmt: skip
 
 
 def make_page(results: Results) -> None:
@@ -325,4 +334,3 @@ def make_page(results: Results) -> None:
         text, found = re.subn(".*?".join(marks), lambda _, filled=filled: filled, text, flags=re.DOTALL)
         assert found == 1, name
     PAGE.write_text(text, encoding="utf-8")
-    picture(results)

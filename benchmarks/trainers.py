@@ -69,7 +69,8 @@ def by_keras(X: np.ndarray, y: np.ndarray, hidden: int, shuffle: bool) -> tuple[
     """``model.fit``."""
     import keras
 
-    keras.config.set_floatx("float64")  # a loss is computed in that, whatever the layers' dtype
+    keras.config.set_floatx("float64")  # of the data and the loss
+    keras.config.set_dtype_policy("float64")  # of the layers
     model = keras.Sequential([keras.Input((X.shape[1],)), keras.layers.Dense(hidden, "sigmoid"), keras.layers.Dense(1)])
     kernels, biases = np.array_split(np.array(start(X, y, hidden), object), 2)
     model.set_weights([array for layer in zip(kernels, biases, strict=True) for array in layer])
