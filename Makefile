@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find mlpnb notebooks -name '*.py' -o -name '*.pyi' -o -name '*.ipynb')
 
-.PHONY: report test lint lab app handouts docs bench pictures fuzz audit constraints clean
+.PHONY: report test lint lab app handouts docs bench bench-scaling pictures fuzz audit constraints clean
 
 report: report/report.html  ## the question's grid on real fits: an HTML page, the notebook, the figure, the numbers
 	@echo "Open report/report.html in a browser."
@@ -30,6 +30,11 @@ bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/explanation.py
 	$(BIN)/python benchmarks/estimators.py
 	$(BIN)/python benchmarks/latency.py
+
+# PyTorch is one of those compared, and asked for here alone: it is a large download.
+bench-scaling: .venv/installed  ## growth with rows, features, units, networks: docs/scaling.md and its picture; 12 minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python benchmarks/scaling.py
 
 handouts: .venv/installed  ## pages with sliders that need no Python, and PDFs
 	$(BIN)/mlpnb handout --out handouts

@@ -206,12 +206,17 @@ def _load_yaml(text: str, name: str) -> Any:
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
     )
+    loader = None
     try:
-        return yaml.load(text, Loader)
+        loader = Loader(text)
+        return loader.get_single_data()
     except InputError:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"sweep {name!r} is not YAML of plain values ({error}): repair it.") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
 
 
 def _once(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
