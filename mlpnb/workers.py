@@ -6,6 +6,9 @@ All three are `concurrent.futures` executors, or none: loky's processes, and Das
 from __future__ import annotations
 
 import logging
+import os
+import threading
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -102,12 +105,25 @@ def _processes(n_jobs: int, begin: Callable[[], object] | None) -> Iterator[tupl
 
     # loky ends a process that has grown by 300 MB since its first task, and starts another: so what TensorFlow's
     # compiled programs hold, which it never frees, is bounded; but TensorFlow itself is to be there before the first.
-    executor = ProcessPoolExecutor(n_jobs, env=_ONE_THREAD, initializer=begin)
+    executor = ProcessPoolExecutor(n_jobs, env=_ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
     warnings.filterwarnings("ignore", "A worker was restarted while some jobs", UserWarning)
     try:
         yield executor, n_jobs
     finally:
         executor.shutdown(kill_workers=True)
+
+
+def _begin(parent: int, begin: Callable[[], object] | None) -> None:
+    """Start a process: it ends when its parent is gone, killed perhaps, which loky's own never notice."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="mlpnb parent", daemon=True).start()
+    if begin is not None:
+        begin()
 
 
 @contextmanager
