@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find mlpnb notebooks -name '*.py' -o -name '*.pyi' -o -name '*.ipynb')
 
-.PHONY: report test lint lab app handouts docs bench bench-scaling pictures fuzz audit constraints clean
+.PHONY: report test lint lab app handouts docs bench bench-scaling soak pictures fuzz audit constraints clean
 
 report: report/report.html  ## the question's grid on real fits: an HTML page, the notebook, the figure, the numbers
 	@echo "Open report/report.html in a browser."
@@ -35,6 +35,9 @@ bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 bench-scaling: .venv/installed  ## growth with rows, features, units, networks: docs/scaling.md and its picture; 12 minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python benchmarks/scaling.py
+
+soak: .venv/installed  ## whether long work grows: an hour or two, the table of docs/trust.md, and benchmarks/results-soak.json
+	$(BIN)/python benchmarks/soak.py
 
 handouts: .venv/installed  ## pages with sliders that need no Python, and PDFs
 	$(BIN)/mlpnb handout --out handouts

@@ -11,8 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpnb.training import KERAS_ACTIVATION  # first: it sets TensorFlow up, and refuses other backends of Keras
@@ -24,6 +23,7 @@ import tensorflow as tf
 from scipy import sparse
 
 from mlpnb.errors import InputError
+from mlpnb.programs import alone, kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -202,9 +202,11 @@ class Trainer:
     network : Network
     optimizer : {"SGD", "Nesterov", "Adam"}
     layout : Layout
+    jit_compile : bool
+        Whether XLA compiles it.
     """
 
-    def __init__(self, network: Network, optimizer: str, layout: Layout) -> None:
+    def __init__(self, network: Network, optimizer: str, layout: Layout, jit_compile: bool) -> None:
         self.network = network
         self.layout = layout
         self._model = keras_model(network, "identity")
@@ -213,7 +215,7 @@ class Trainer:
         adam, nesterov = optimizer == "Adam", optimizer == "Nesterov"
         # With momentum, so that there are slots for it; how much, is an argument of the program.
         make = _Adam if adam else partial(keras.optimizers.SGD, momentum=0.9, nesterov=nesterov)
-        self._optimizer: Any = make(learning_rate=self._learning_rate)
+        self._optimizer: Any = alone(make(learning_rate=self._learning_rate))
         self._optimizer.build(self._variables)
         self._slots: list[Any] = (
             [*self._optimizer._momentums, *self._optimizer._velocities] if adam else [*self._optimizer.momentums]
@@ -222,6 +224,7 @@ class Trainer:
         rows, dtype, wide = layout.capacity, network.dtype, network.loss_dtype
         self._compiled = _compiled(
             self._part,
+            jit_compile,
             ([sum(_sizes([*self._variables, *self._slots]))], dtype),
             ([rows, n_inputs], dtype),
             ([rows, n_outputs], wide),
@@ -304,9 +307,11 @@ class Objective:
     network : Network
     layout : Layout
         Of one batch a part.
+    jit_compile : bool
+        Whether XLA compiles it.
     """
 
-    def __init__(self, network: Network, layout: Layout) -> None:
+    def __init__(self, network: Network, layout: Layout, jit_compile: bool) -> None:
         self.network = network
         self.layout = layout
         self._model = keras_model(network, "identity")
@@ -315,6 +320,7 @@ class Objective:
         rows, dtype, wide = layout.capacity, network.dtype, network.loss_dtype
         self._compiled = _compiled(
             self._part,
+            jit_compile,
             ([sum(_sizes(self._variables))], dtype),
             ([rows, n_inputs], dtype),
             ([rows, n_outputs], wide),
@@ -357,18 +363,18 @@ class Objective:
         return loss, _packed(gradients)
 
 
-@lru_cache(maxsize=64)
-def trainer(network: Network, optimizer: str, layout: Layout) -> Trainer:
-    """The `Trainer`, built and compiled once."""
+@kept
+def trainer(network: Network, optimizer: str, layout: Layout, *, jit_compile: bool) -> Trainer:
+    """The `Trainer`, built once."""
     with _running:
-        return Trainer(network, optimizer, layout)
+        return Trainer(network, optimizer, layout, jit_compile)
 
 
-@lru_cache(maxsize=64)
-def objective(network: Network, layout: Layout) -> Objective:
-    """The `Objective`, built and compiled once."""
+@kept
+def objective(network: Network, layout: Layout, *, jit_compile: bool) -> Objective:
+    """The `Objective`, built once."""
     with _running:
-        return Objective(network, layout)
+        return Objective(network, layout, jit_compile)
 
 
 def keras_model(network: Network, out_activation: str) -> Any:
@@ -382,13 +388,12 @@ def keras_model(network: Network, out_activation: str) -> Any:
     return keras.Sequential([keras.Input((n_inputs,), dtype=network.dtype), *layers])
 
 
-def _compiled(function: Callable[..., Any], *arguments: tuple[list[int], str]) -> Callable[..., Any]:
+def _compiled(function: Callable[..., Any], jit_compile: bool, *arguments: tuple[list[int], str]) -> Callable[..., Any]:
     """A program of `function`, which works in variables, for arguments of these shapes and dtypes.
 
     A concrete function spares the search for the right one, which is most of the cost of a small epoch.
     """
     specs = [tf.TensorSpec(shape, dtype) for shape, dtype in arguments]
-    jit_compile = _may_compile()
     program = tf.function(function, jit_compile=jit_compile, autograph=False).get_concrete_function(*specs)
 
     def call(*values: Any) -> Any:
@@ -396,20 +401,6 @@ def _compiled(function: Callable[..., Any], *arguments: tuple[list[int], str]) -
             return program(*(tf.convert_to_tensor(value) for value in values))
 
     return call
-
-
-def _may_compile() -> bool:
-    """Whether there is room for another program of XLA's; without, one runs two to three times as long.
-
-    TensorFlow 2.21 frees no such program, each maps some 200 pieces of memory, and where Linux allows no more
-    (``vm.max_map_count``, 65,530) LLVM ends the process.
-    """
-    try:
-        limit = int(Path("/proc/sys/vm/max_map_count").read_text())
-        with Path("/proc/self/maps").open("rb") as maps:
-            return sum(1 for _ in maps) < limit // 2
-    except OSError:  # not Linux
-        return True
 
 
 class _Momentum:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
+from multiprocessing import current_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from threadpoolctl import threadpool_limits
 
 from mlpnb.axes import settings_grid
 from mlpnb.data import Data
 from mlpnb.errors import InputError
 from mlpnb.fit import fit_keras, fit_sklearn, load_training
 from mlpnb.grid import QUESTION
+from mlpnb.programs import may_compile
 from mlpnb.recipe import Recipe, require_names
 from mlpnb.results import Cell, Outcome, in_order, open_results, stored
 from mlpnb.settings import Settings
 from mlpnb.shape import CELLS_A_PROGRAM, Shape, shape_of
-from mlpnb.workers import compute
+from mlpnb.workers import call_beside, compute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +45,9 @@ def sweep(
     Keras's networks of equal shapes are stacked, up to 64 in one compiled program; such a program is a task, and so
     are a few fits of `MLPRegressor`. Which fits a task is made of does not depend on the workers, and every worker
     computes in one thread: so the same sweep gives the same rows, bit for bit on one kind of CPU, whatever their number
-    and however often it was interrupted. A fit that another sweep had left out may be stacked with others there, and
-    then agrees to rounding.
+    and however often it was interrupted. To rounding only agree fits that another sweep had stacked with others, and
+    those of Dask's workers of more than some thirty shapes each (`mlpnb/programs.py`): end such workers now and then, by
+    ``dask worker --lifetime``.
 
     Parameters
     ----------
@@ -112,15 +117,20 @@ def start_keras() -> None:
 
 
 def train_task(cells: Sequence[Cell]) -> list[Outcome]:
-    """Fit cells of one data set: by `MLPRegressor` one by one, or stacked by Keras."""
-    from threadpoolctl import threadpool_limits
+    """Fit cells of one data set: by `MLPRegressor` one by one, or stacked by Keras.
 
+    Without XLA a program's rounding is another. So where it compiles no more, since this process has its fill of
+    programs, another process takes over; but for Dask's own, which may start none.
+    """
+    by_keras = cells[0].recipe.library == "keras"
+    if by_keras and not may_compile() and not current_process().daemon:
+        return call_beside(train_task, cells, start_keras)
     data = cells[0].data
     with threadpool_limits(1):  # matrices so small are multiplied faster by one thread, and alike on every machine
-        if cells[0].recipe.library == "scikit-learn":
-            return [Outcome.of(fit_sklearn(data, cell.settings, cell.recipe)) for cell in cells]
-        fits = fit_keras(data, [cell.settings for cell in cells], [cell.recipe for cell in cells])
-    return [Outcome.of(fit) for fit in fits]
+        if by_keras:
+            fits = fit_keras(data, [cell.settings for cell in cells], [cell.recipe for cell in cells])
+            return [Outcome.of(fit) for fit in fits]
+        return [Outcome.of(fit_sklearn(data, cell.settings, cell.recipe)) for cell in cells]
 
 
 def _cells(

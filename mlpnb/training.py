@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -27,6 +26,7 @@ import tensorflow as tf
 
 from mlpnb.draws import DrawKey, Draws, draw, draw_key
 from mlpnb.errors import InputError
+from mlpnb.programs import alone, kept
 from mlpnb.shape import CELLS_A_PROGRAM, Shape, shape_of
 
 if TYPE_CHECKING:
@@ -281,24 +281,24 @@ class _CellValue:
         return True  # `SGD.update_step` asks whether there is momentum at all; a zero gives the same step
 
 
-@lru_cache(maxsize=16)
-def _program(shape: Shape, n_cells: int) -> _Program:
-    return _Program(shape, n_cells)
+@kept
+def _program(shape: Shape, n_cells: int, *, jit_compile: bool) -> _Program:
+    return _Program(shape, n_cells, jit_compile)
 
 
 class _Program:
     """A Keras model and optimizer whose variables carry a cell axis, with their compiled training loop."""
 
-    def __init__(self, shape: Shape, n_cells: int) -> None:
+    def __init__(self, shape: Shape, n_cells: int, jit_compile: bool) -> None:
         self.shape = shape
         self.n_cells = n_cells
         self.part_epochs = min(EPOCHS_A_CALL, max(1, ORDER_NUMBERS // (n_cells * shape.n_rows)))
         self.model = _stacked_model(shape, n_cells)
-        self.optimizer = _optimizer(shape, lambda: self._learning_rate)
+        self.optimizer = alone(_optimizer(shape, lambda: self._learning_rate))
         self.optimizer.build(self.model.trainable_variables)
         self._learning_rate: Any = None
         self._train, self._look, self._move, self._curve = (
-            tf.function(work, jit_compile=True, autograph=False)
+            tf.function(work, jit_compile=jit_compile, autograph=False)
             for work in (self._epochs, self._gradients, self._apply, self._hessian_product)
         )
 

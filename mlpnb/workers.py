@@ -113,6 +113,15 @@ def _processes(n_jobs: int, begin: Callable[[], object] | None) -> Iterator[tupl
         executor.shutdown(kill_workers=True)
 
 
+def call_beside(function: Callable[[Task], Result], task: Task, begin: Callable[[], object]) -> Result:
+    """Call `function` in one process beside this one, which is kept for the next such call, and ends when idle."""
+    from loky import get_reusable_executor
+
+    executor = get_reusable_executor(1, timeout=60, env=_ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
+    result: Result = executor.submit(function, task).result()
+    return result
+
+
 def _begin(parent: int, begin: Callable[[], object] | None) -> None:
     """Start a process: it ends when its parent is gone, killed perhaps, which loky's own never notice."""
 

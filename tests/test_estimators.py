@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from mlpnb import InputError, KerasMLPClassifier, KerasMLPRegressor, single
+from mlpnb import InputError, KerasMLPClassifier, KerasMLPRegressor, programs, single
 from mlpnb import estimators as module
 
 ROUNDING = 200 * np.finfo(np.float64).eps  # of tens of epochs, without amplification; rather more than is seen
@@ -414,21 +414,20 @@ def test_model_of_an_unfitted_estimator():
     assert not hasattr(KerasMLPRegressor(), "model_")
 
 
-def test_one_program_for_all_numbers_and_near_sizes():
+def test_one_program_for_all_numbers_and_near_sizes(monkeypatch):
     X, y = table(n_rows=250)
-    before = single.trainer.cache_info().misses
+    monkeypatch.setattr(programs, "_compiled", {})
     for n_rows in (250, 249, 245):
         for alpha, learning_rate_init, momentum in ((0.0, 1e-3, 0.9), (1.0, 1e-2, 0.5)):
             KerasMLPRegressor(**SMALL | {"hidden_layer_sizes": (7,)}, solver="sgd", alpha=alpha, momentum=momentum,
                               learning_rate_init=learning_rate_init).fit(X[:n_rows], y[:n_rows])  # fmt: skip
-    assert single.trainer.cache_info().misses == before + 1
+    assert len(programs._compiled) == 1
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_without_room_for_another_compiled_program_fits_are_equal_all_the_same(solver, monkeypatch):
-    monkeypatch.setattr(single, "_may_compile", lambda: False)
-    monkeypatch.setattr(single, "trainer", single.trainer.__wrapped__)
-    monkeypatch.setattr(single, "objective", single.objective.__wrapped__)
+    monkeypatch.setattr(programs, "COMPILED", 0)
+    monkeypatch.setattr(programs, "_compiled", {})
     both(KerasMLPRegressor, MLPRegressor, *table(), solver=solver, alpha=1.0, max_iter=6, rounding=1e-11)
 
 

@@ -72,6 +72,16 @@ def test_the_rows_are_the_same_bit_for_bit_wherever_they_are_computed(inline, wh
     )
 
 
+def test_the_rows_are_the_same_where_a_process_has_its_fill_of_programs(tmp_path, monkeypatch):
+    """There, XLA would no longer compile, and training would round otherwise."""
+    axes = SMALL | {"activation": ["relu", "tanh"], "max_iter": 40}
+    first = sweep(DATA, axes, [KERAS_2, MATCHED])
+    monkeypatch.setattr("mlpnb.programs.COMPILED", 0)
+    pd.testing.assert_frame_equal(
+        without_time(sweep(DATA, axes, [KERAS_2, MATCHED])), without_time(first), check_exact=True
+    )
+
+
 def test_what_is_there_is_not_computed_again(inline, monkeypatch):
     table, folder, what = inline
     monkeypatch.setattr("mlpnb.sweeping.train_task", lambda task: pytest.fail("computed again"))

@@ -15,7 +15,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sklearn.neural_network import _base
 
-from mlpnb import DIFFERENCES, KERAS_1, KERAS_2, MATCHED, SKLEARN, Data, Settings, draws, load_data, weight_difference
+from mlpnb import (
+    DIFFERENCES,
+    KERAS_1,
+    KERAS_2,
+    MATCHED,
+    SKLEARN,
+    Data,
+    Settings,
+    draws,
+    load_data,
+    programs,
+    weight_difference,
+)
 from mlpnb import training as trainer
 from mlpnb.fit import SKLEARN_ACTIVATIONS, fit_keras, fit_sklearn
 from mlpnb.settings import ACTIVATIONS
@@ -544,12 +556,12 @@ def test_the_prediction_is_the_trained_networks():
         np.testing.assert_allclose(trained.prediction, by_hand[:, 0], rtol=1e-12)
 
 
-def test_what_else_a_notebook_sets_in_keras_changes_nothing():
+def test_what_else_a_notebook_sets_in_keras_changes_nothing(monkeypatch):
     """Its ``tf.random.set_seed``, floatx and dtype policy are for its own models."""
     settings = SMALL.replace(dtype="float64")
     before = trainer.train(table(), [(settings, KERAS_2)])[0]
     draws._draw_keras.cache_clear()
-    trainer._program.cache_clear()
+    monkeypatch.setattr(programs, "_compiled", {})
     tf.random.set_seed(99)
     set_floatx("float16")
     after = trainer.train(table(), [(settings, KERAS_2)])[0]
