@@ -46,8 +46,8 @@ def sweep(
     are a few fits of `MLPRegressor`. Which fits a task is made of does not depend on the workers, and every worker
     computes in one thread: so the same sweep gives the same rows, bit for bit on one kind of CPU, whatever their number
     and however often it was interrupted. To rounding only agree fits that another sweep had stacked with others, and
-    those of Dask's workers of more than some thirty shapes each (`mlpnb/programs.py`): end such workers now and then, by
-    ``dask worker --lifetime``.
+    those of Dask's workers of more than some thirty shapes each (`mlpnb/programs.py`): end such workers now and then,
+    by ``dask worker --lifetime``.
 
     Parameters
     ----------
