@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from measuring import write
 from scaling_page import make_page
+from sweeps import by_sklearn, by_workers
 from trainers import BASE, BATCH_ROWS, LIBRARIES, by_estimator, problem
 
 HERE = Path(__file__).parent
@@ -31,7 +32,6 @@ SIZES: dict[str, tuple[int, ...]] = {
 }
 # Networks trained one after another take their number times as long: a few show it.
 MOST_CELLS = {"mlpnb": 256, "scikit-learn": 64, "Keras": 4, "PyTorch": 16}
-WORKERS = (1, 2)
 TIMEOUT = 600  # seconds a case
 
 
@@ -52,14 +52,6 @@ def cases(axis: str, sizes: Sequence[int]) -> list[dict[str, Any]]:
     if axis == "cells":
         return [{"library": lib, "cells": size} for size in sizes for lib in LIBRARIES if size <= MOST_CELLS[lib]]
     return [{"library": library, **BASE, axis: size} for size in sizes for library in LIBRARIES]
-
-
-def by_workers() -> list[dict[str, float]]:
-    """Fits a second of one sweep by each of `WORKERS` processes: ``{"workers": …, "rate": …}`` each.
-
-    Empty until `mlpnb.sweep` is there to be measured.
-    """
-    return []
 
 
 def best_seconds(call: Callable[[], Any], least: float = 0.3) -> float:
@@ -132,7 +124,7 @@ def measured(sizes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
                 print(f"{key}: {seen[key]['later']:.4g} s", flush=True)
             axes[axis].append({**case, **seen[key]})
     return {
-        "axes": axes, "workers": by_workers(), "roofline": roofline(), "disagreement": in_a_process("disagreement"),
+        "axes": axes, "workers": by_workers(), "sklearn_rate": by_sklearn(), "roofline": roofline(), "disagreement": in_a_process("disagreement"),
         "when": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
 

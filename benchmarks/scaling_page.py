@@ -250,29 +250,24 @@ def cluster(results: Results) -> str:
     cores = results["roofline"]["cores"]
     time, most = growths(results, "time")["rows"]["mlpnb"], points(results, "rows", "mlpnb")[-1]
     data, share = 1e8 * most["data"] / most["rows"], held(most) / most["data"]
-    cells = points(results, "cells", "mlpnb")[-1]
-    a_fit = cells["later"] / cells["cells"] * 200 / CELL_EPOCHS
-    rate = {point["workers"]: point["rate"] for point in results["workers"]}
-    efficiency, how = 1.0, "taken as 100 %: it is not measured yet"
-    if rate:
-        efficiency = rate[2] / (2 * rate[1])
-        how = f"the {100 * efficiency:.0f} % measured from one to two"
+    one, two = results["workers"]
+    efficiency = two["rate"] / (2 * one["rate"])
     header = ["cores", "10⁶ fits", "an epoch of 10⁸ rows, one fit", "such epochs a day, many fits"]
     rows = [
         [
             str(size),
-            duration(1e6 * a_fit / (size / cores * efficiency)),
+            duration(1e6 / (one["rate"] * efficiency * size)),
             duration(time.at(1e8)),
             figure(86400 / time.at(1e8) * size / cores * efficiency),
         ]
         for size in CLUSTERS
     ]
     assumed = [
-        f"Every {cores} cores are as fast as this machine, whose {cores} were measured together. The efficiency of "
-        f"workers is {how}; settings go out and a row of results comes back, so that the network between them is not "
-        "the limit.",
-        f"A fit of the question's problem, 200 epochs, takes {duration(a_fit)} in a program of {cells['cells']} "
-        "networks; 10⁶ take that many times as long.",
+        f"Every {cores} cores are as fast as this machine's {cores}, on which all was measured; a worker has one core. "
+        f"The efficiency of workers is the {100 * efficiency:.0f} % measured from one to two; settings go out and a row "
+        "of results comes back, so that the network between them is not the limit.",
+        f"A worker makes {figure(one['rate'])} fits of the question's problem a second (200 epochs each), all it takes "
+        "included, and 10⁶ take that many times as long.",
         f"An epoch of 10⁸ rows takes {duration(time.at(1e8))} by the exponent {time.exponent:.2f}, "
         f"{figure(1e8 / time.last)} times beyond the largest size measured.",
         f"One fit runs on one worker, whose memory must hold {size_of(data)} of data, and at most "
@@ -280,6 +275,25 @@ def cluster(results: Results) -> str:
         "with more.",
     ]
     return table(header, rows) + "\n\n" + "\n".join(paragraph(text, "- ") for text in assumed)
+
+
+def sweeps(results: Results) -> str:
+    """Sweeps by one worker and by two, and beside them scikit-learn's."""
+    one, two = results["workers"]
+    rows = [
+        [f"`mlpnb.sweep`, {p['workers']} worker{'s' * (p['workers'] > 1)}", f"{p['fits']:,}", duration(p["seconds"]),
+         figure(p["rate"]), size_of(p["memory"])] for p in (one, two)
+    ]  # fmt: skip
+    rows.append(["`MLPRegressor` by joblib, 2 processes", "", "", figure(results["sklearn_rate"]), ""])
+    said = paragraph(
+        f"Two workers are **{one['seconds'] / two['seconds']:.2f} times** as fast as one (time against workers: exponent "
+        f"{np.log(two['seconds'] / one['seconds']) / np.log(2):.2f}; memory: "
+        f"{np.log(two['memory'] / one['memory']) / np.log(2):.2f}), and make **"
+        f"{figure(two['rate'] / results['sklearn_rate'])} times** as many fits a second as `MLPRegressor` does by joblib "
+        "on the same cores. The sweep's time is all of it: starting processes, importing TensorFlow, compiling, writing "
+        "the results; joblib's processes were there already. Memory is all processes' together."
+    )
+    return f"{table(['', 'fits', 'in', 'fits a second', 'memory'], rows)}\n\n{said}"
 
 
 def picture(results: Results) -> str:
@@ -318,7 +332,7 @@ def picture(results: Results) -> str:
 
 
 BLOCKS = {
-    "same-work": same_work, "rates": rates, "picture": picture, "exponents": exponents, "roofline": ceiling,
+    "same-work": same_work, "rates": rates, "sweeps": sweeps, "picture": picture, "exponents": exponents, "roofline": ceiling,
     "cluster": cluster,
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 LOCAL = "local"  # as a scheduler's address: a Dask cluster of this machine's, started for the sweep
 MOST_LOSSES = 3  # times in a row that processes are killed before a result comes; Dask allows as many a task
 # A task is one program, and as many run at once as there are workers: more threads would only be in each other's way.
-_ONE_THREAD = dict.fromkeys(
+ONE_THREAD = dict.fromkeys(
     ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 )
 
@@ -105,7 +105,7 @@ def _processes(n_jobs: int, begin: Callable[[], object] | None) -> Iterator[tupl
 
     # loky ends a process that has grown by 300 MB since its first task, and starts another: so what TensorFlow's
     # compiled programs hold, which it never frees, is bounded; but TensorFlow itself is to be there before the first.
-    executor = ProcessPoolExecutor(n_jobs, env=_ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
+    executor = ProcessPoolExecutor(n_jobs, env=ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
     warnings.filterwarnings("ignore", "A worker was restarted while some jobs", UserWarning)
     try:
         yield executor, n_jobs
@@ -117,7 +117,7 @@ def call_beside(function: Callable[[Task], Result], task: Task, begin: Callable[
     """Call `function` in one process beside this one, which is kept for the next such call, and ends when idle."""
     from loky import get_reusable_executor
 
-    executor = get_reusable_executor(1, timeout=60, env=_ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
+    executor = get_reusable_executor(1, timeout=60, env=ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
     result: Result = executor.submit(function, task).result()
     return result
 
@@ -153,7 +153,7 @@ def _dask(n_jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
-                env=_ONE_THREAD,
+                env=ONE_THREAD,
                 silence_logs=logging.ERROR,
             )
         client = Client(cluster or scheduler, timeout=10, set_as_default=False)
