@@ -124,7 +124,8 @@ def measured(sizes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
                 print(f"{key}: {seen[key]['later']:.4g} s", flush=True)
             axes[axis].append({**case, **seen[key]})
     return {
-        "axes": axes, "workers": by_workers(), "sklearn_rate": by_sklearn(), "roofline": roofline(), "disagreement": in_a_process("disagreement"),
+        "axes": axes, "workers": by_workers(), "sklearn_rate": by_sklearn(), "roofline": roofline(),
+        "disagreement": in_a_process("disagreement"),
         "when": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
 

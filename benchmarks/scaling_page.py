@@ -264,8 +264,8 @@ def cluster(results: Results) -> str:
     ]
     assumed = [
         f"Every {cores} cores are as fast as this machine's {cores}, on which all was measured; a worker has one core. "
-        f"The efficiency of workers is the {100 * efficiency:.0f} % measured from one to two; settings go out and a row "
-        "of results comes back, so that the network between them is not the limit.",
+        f"The efficiency of workers is the {100 * efficiency:.0f} % measured from one to two; settings go out and a "
+        "row of results comes back, so that the network between them is not the limit.",
         f"A worker makes {figure(one['rate'])} fits of the question's problem a second (200 epochs each), all it takes "
         "included, and 10⁶ take that many times as long.",
         f"An epoch of 10⁸ rows takes {duration(time.at(1e8))} by the exponent {time.exponent:.2f}, "
@@ -285,13 +285,13 @@ def sweeps(results: Results) -> str:
          figure(p["rate"]), size_of(p["memory"])] for p in (one, two)
     ]  # fmt: skip
     rows.append(["`MLPRegressor` by joblib, 2 processes", "", "", figure(results["sklearn_rate"]), ""])
+    time, memory = (np.log2(two[key] / one[key]) for key in ("seconds", "memory"))
     said = paragraph(
-        f"Two workers are **{one['seconds'] / two['seconds']:.2f} times** as fast as one (time against workers: exponent "
-        f"{np.log(two['seconds'] / one['seconds']) / np.log(2):.2f}; memory: "
-        f"{np.log(two['memory'] / one['memory']) / np.log(2):.2f}), and make **"
-        f"{figure(two['rate'] / results['sklearn_rate'])} times** as many fits a second as `MLPRegressor` does by joblib "
-        "on the same cores. The sweep's time is all of it: starting processes, importing TensorFlow, compiling, writing "
-        "the results; joblib's processes were there already. Memory is all processes' together."
+        f"Two workers are **{one['seconds'] / two['seconds']:.2f} times** as fast as one (exponents against workers: "
+        f"time {time:.2f}, memory {memory:.2f}), and make **{figure(two['rate'] / results['sklearn_rate'])} times** as many "
+        "fits a second as `MLPRegressor` does by joblib on the same cores. The sweep's time is all of it: starting "
+        "processes, importing TensorFlow, compiling, writing the results; joblib's processes were there already. "
+        "Memory is all processes' together."
     )
     return f"{table(['', 'fits', 'in', 'fits a second', 'memory'], rows)}\n\n{said}"
 
@@ -332,8 +332,8 @@ def picture(results: Results) -> str:
 
 
 BLOCKS = {
-    "same-work": same_work, "rates": rates, "sweeps": sweeps, "picture": picture, "exponents": exponents, "roofline": ceiling,
-    "cluster": cluster,
+    "same-work": same_work, "rates": rates, "sweeps": sweeps, "picture": picture, "exponents": exponents,
+    "roofline": ceiling, "cluster": cluster,
 }  # fmt: skip
 
 
