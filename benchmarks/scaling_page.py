@@ -289,9 +289,9 @@ def sweeps(results: Results) -> str:
     said = paragraph(
         f"Two workers are **{one['seconds'] / two['seconds']:.2f} times** as fast as one (exponents against workers: "
         f"time {time:.2f}, memory {memory:.2f}), and make **{figure(two['rate'] / results['sklearn_rate'])} times** as "
-        "many fits a second as `MLPRegressor` does by joblib on the same cores. The sweep's time is all of it: starting "
-        "processes, importing TensorFlow, compiling, writing the results; joblib's processes were there already. "
-        "Memory is all processes' together."
+        "many fits a second as `MLPRegressor` does by joblib on the same cores. The sweep's time is all of it, starting "
+        "processes, importing TensorFlow, compiling and writing results; joblib's processes were there already. Memory "
+        "is all processes' together."
     )
     return f"{table(['', 'fits', 'in', 'fits a second', 'memory'], rows)}\n\n{said}"
 

@@ -154,6 +154,7 @@ def test_a_sweep_that_is_killed_loses_nothing_that_it_wrote_and_leaves_no_proces
     below = psutil.Process(run.pid).children(recursive=True)
     run.kill()
     assert psutil.wait_procs(below, timeout=30)[1] == []
+    run.communicate()
     (folder / ".mlpnb-part-left").write_bytes(b"half a file")  # what it may leave if killed while it writes
     assert 0 < len(read_results(folder)) < N_FITS
     assert_goes_on(folder, undisturbed)
