@@ -289,7 +289,7 @@ def sweeps(results: Results) -> str:
     said = paragraph(
         f"Two workers are **{one['seconds'] / two['seconds']:.2f} times** as fast as one (exponents against workers: "
         f"time {time:.2f}, memory {memory:.2f}), and make **{figure(two['rate'] / results['sklearn_rate'])} times** as "
-        "many fits a second as `MLPRegressor` does by joblib on the same cores. The sweep's time is all of it, starting "
+        "many fits a second as `MLPRegressor` by joblib on the same cores. The sweep's time is all of it, starting "
         "processes, importing TensorFlow, compiling and writing results; joblib's processes were there already. Memory "
         "is all processes' together."
     )
