@@ -57,13 +57,13 @@ pictures: .venv/installed  ## the README's picture and its answer, from real fit
 
 MINUTES ?= 10
 fuzz: .venv/installed  ## what reads files, fuzzed for MINUTES each (10); corpus and findings in .fuzz/
-	for target in csv parquet settings; do $(BIN)/python fuzz/fuzz.py $$target $$((60 * $(MINUTES))) || exit 1; done
+	for target in csv parquet settings sweep; do $(BIN)/python fuzz/fuzz.py $$target $$((60 * $(MINUTES))) || exit 1; done
 
 # A package that can't be looked up fails it too.
 audit: .venv/installed  ## what constraints.txt pins, against the known vulnerabilities
 	@$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt || { \
 	  echo "make audit: NOT AUDITED, or not clean; the lines above say why. Where they tell of a connection or of a" \
-	    "package not found, the data of pypi.org can't be reached from here: run it where they can." >&2; exit 1; }
+	    "package not found, the list of vulnerabilities can't be reached from here: run it where it can." >&2; exit 1; }
 
 constraints: .venv/installed  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude mlpnb > constraints.txt

@@ -17,7 +17,7 @@ from mlpnb.recipe import KERAS_1, KERAS_2, MATCHED, SKLEARN, Recipe, require_nam
 from mlpnb.settings import Settings
 
 RECIPES = {recipe.name: recipe for recipe in (SKLEARN, KERAS_1, KERAS_2, MATCHED)}
-MOST_COMBINATIONS = 10_000_000  # beyond it a grid is a slip of the pen, and would fill the memory before the first fit
+MOST_COMBINATIONS = 1_000_000  # beyond it a grid is a slip of the pen, and would fill the memory before the first fit
 MOST_BYTES = 1 << 20  # of a grid's file
 _RANGE = re.compile(r"(\d{1,10}):(\d{1,10})")
 _ALONGSIDE = ("data", "csv", "target", "recipe")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -15,14 +16,14 @@ from threadpoolctl import threadpool_limits
 from mlpnb.axes import settings_grid
 from mlpnb.data import Data
 from mlpnb.errors import InputError
-from mlpnb.fit import fit_keras, fit_sklearn, load_training
+from mlpnb.fit import fit_keras, fit_sklearn, load_training, training_is_loaded
 from mlpnb.grid import QUESTION
 from mlpnb.programs import may_compile
 from mlpnb.recipe import Recipe, require_names
 from mlpnb.results import Cell, Outcome, in_order, open_results, stored
 from mlpnb.settings import Settings
 from mlpnb.shape import CELLS_A_PROGRAM, Shape, shape_of
-from mlpnb.workers import call_beside, compute
+from mlpnb.workers import ONE_THREAD, TENSORFLOW_THREADS, call_beside, compute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,8 @@ def sweep(
         already are not computed again: so a sweep that was interrupted goes on, and one with further values adds them.
         If left out, there is nothing to go on from.
     n_jobs : int, default=1
-        Processes of this machine; 1 computes in this one. With `scheduler="local"`, Dask's.
+        Processes of this machine. 1 computes in this one, but for Keras's networks, for which there is one beside it,
+        of one thread as all workers are. With `scheduler="local"`, Dask's.
     scheduler : str, optional
         The address of a Dask scheduler whose workers (of one thread each, with mlpnb installed) compute, or "local" for
         a Dask cluster on this machine. Needs ``pip install "mlpnb[distributed]"``.
@@ -119,11 +121,10 @@ def start_keras() -> None:
 def train_task(cells: Sequence[Cell]) -> list[Outcome]:
     """Fit cells of one data set: by `MLPRegressor` one by one, or stacked by Keras.
 
-    Without XLA a program's rounding is another. So where it compiles no more, since this process has its fill of
-    programs, another process takes over; but for Dask's own, which may start none.
+    What Keras trains is rounded otherwise in more threads than one, and without XLA: see `rounds_alike`.
     """
     by_keras = cells[0].recipe.library == "keras"
-    if by_keras and not may_compile() and not current_process().daemon:
+    if by_keras and not rounds_alike():
         return call_beside(train_task, cells, start_keras)
     data = cells[0].data
     with threadpool_limits(1):  # matrices so small are multiplied faster by one thread, and alike on every machine
@@ -131,6 +132,18 @@ def train_task(cells: Sequence[Cell]) -> list[Outcome]:
             fits = fit_keras(data, [cell.settings for cell in cells], [cell.recipe for cell in cells])
             return [Outcome.of(fit) for fit in fits]
         return [Outcome.of(fit_sklearn(data, cell.settings, cell.recipe)) for cell in cells]
+
+
+def rounds_alike() -> bool:
+    """Whether TensorFlow computes here as in every worker: in one thread, and with room for a program of XLA's.
+
+    Dask's own processes may start none beside them, and have to do.
+    """
+    if current_process().daemon:
+        if not training_is_loaded():
+            os.environ.update(ONE_THREAD)
+        return True
+    return os.environ.get(TENSORFLOW_THREADS) == "1" and may_compile()
 
 
 def _cells(

@@ -22,10 +22,14 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 LOCAL = "local"  # as a scheduler's address: a Dask cluster of this machine's, started for the sweep
+# loky ends a process that has grown by 300 MB since its first task, and starts another: so what TensorFlow's compiled
+# programs hold, which it never frees, is bounded, and nobody need know.
+warnings.filterwarnings("ignore", "A worker was restarted while some jobs", UserWarning)
 MOST_LOSSES = 3  # times in a row that processes are killed before a result comes; Dask allows as many a task
 # A task is one program, and as many run at once as there are workers: more threads would only be in each other's way.
+TENSORFLOW_THREADS = "TF_NUM_INTRAOP_THREADS"
 ONE_THREAD = dict.fromkeys(
-    ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+    (TENSORFLOW_THREADS, "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 )
 
 
@@ -103,10 +107,8 @@ def _compute_elsewhere(
 def _processes(n_jobs: int, begin: Callable[[], object] | None) -> Iterator[tuple[Executor, int]]:
     from loky import ProcessPoolExecutor
 
-    # loky ends a process that has grown by 300 MB since its first task, and starts another: so what TensorFlow's
-    # compiled programs hold, which it never frees, is bounded; but TensorFlow itself is to be there before the first.
+    # What all tasks need is there before the first, or loky would take it for a leak.
     executor = ProcessPoolExecutor(n_jobs, env=ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
-    warnings.filterwarnings("ignore", "A worker was restarted while some jobs", UserWarning)
     try:
         yield executor, n_jobs
     finally:
@@ -118,7 +120,13 @@ def call_beside(function: Callable[[Task], Result], task: Task, begin: Callable[
     from loky import get_reusable_executor
 
     executor = get_reusable_executor(1, timeout=60, env=ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
-    result: Result = executor.submit(function, task).result()
+    try:
+        result: Result = executor.submit(function, task).result()
+    except BrokenExecutor as error:
+        raise SweepError(
+            "the process that trains Keras's networks was killed, as the system does when memory is short: all fits "
+            "that had come are kept; run the same sweep again, and it goes on from them."
+        ) from error
     return result
 
 

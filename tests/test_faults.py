@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from mlpnb import SKLEARN, InputError, SweepError, load_data, read_results, sweep
-from mlpnb.workers import MOST_LOSSES, compute
+from mlpnb.workers import MOST_LOSSES, call_beside, compute
 
 DATA = load_data("diabetes")
 N_FITS = 120
@@ -104,6 +104,11 @@ def test_workers_that_are_killed_again_and_again_end_the_sweep_in_a_sentence():
         pytest.raises(SweepError, match=f"killed {MOST_LOSSES} times in a row.*fewer workers"),
     ):
         list(compute(_suicide, range(4), n_jobs=2))
+
+
+def test_the_process_beside_an_inline_sweep_that_is_killed_ends_it_in_a_sentence():
+    with pytest.raises(SweepError, match=r"was killed.*it goes on from them"):
+        call_beside(_suicide, None, print)
 
 
 def _suicide(_):

@@ -57,9 +57,9 @@ def test_a_row_is_the_fit_that_its_settings_say(inline):
                     continue
                 # stacked with others here and there, which may round otherwise
                 tolerance = 1e-3 if settings.dtype == "float32" and recipe.dtype == "floatx" else 1e-9
-                assert row["R²"] == pytest.approx(fit.r2, rel=tolerance, abs=tolerance)
+                assert row["R²"] == pytest.approx(fit.r2, rel=tolerance, abs=tolerance, nan_ok=True)
                 assert row["epochs"] == fit.n_iter == 5
-                assert row["loss"] == pytest.approx(fit.loss_curve[-1], rel=tolerance)
+                assert row["loss"] == pytest.approx(fit.loss_curve[-1], rel=tolerance, nan_ok=True)
                 assert row["note"] == ""
                 assert row["versions"] == versions()
 
@@ -73,9 +73,10 @@ def test_the_rows_are_the_same_bit_for_bit_wherever_they_are_computed(inline, wh
 
 
 def test_the_rows_are_the_same_where_a_process_has_its_fill_of_programs(tmp_path, monkeypatch):
-    """There, XLA would no longer compile, and training would round otherwise."""
+    """There, XLA would no longer compile, and training would round otherwise; as it does in more threads than one."""
     axes = SMALL | {"activation": ["relu", "tanh"], "max_iter": 40}
     first = sweep(DATA, axes, [KERAS_2, MATCHED])
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
     monkeypatch.setattr("mlpnb.programs.COMPILED", 0)
     pd.testing.assert_frame_equal(
         without_time(sweep(DATA, axes, [KERAS_2, MATCHED])), without_time(first), check_exact=True
