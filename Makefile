@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find mlpnb notebooks -name '*.py' -o -name '*.pyi' -o -name '*.ipynb')
 
-.PHONY: report test lint lab app handouts docs bench soak pictures fuzz audit constraints clean
+.PHONY: report test lint lab app handouts docs bench bench-scaling soak pictures fuzz audit constraints clean
 
 report: report/report.html  ## the question's grid on real fits: an HTML page, the notebook, the figure, the numbers
 	@echo "Open report/report.html in a browser."
@@ -31,6 +31,11 @@ bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/estimators.py
 	$(BIN)/python benchmarks/latency.py
 
+# PyTorch is one of those compared, and asked for here alone: it is a large download.
+bench-scaling: .venv/installed  ## growth with rows, features, units, networks: docs/scaling.md and its picture; 12 minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python benchmarks/scaling.py
+
 soak: .venv/installed  ## whether long work grows: an hour or two, the table of docs/trust.md, and benchmarks/results-soak.json
 	$(BIN)/python benchmarks/soak.py
 
@@ -52,13 +57,13 @@ pictures: .venv/installed  ## the README's picture and its answer, from real fit
 
 MINUTES ?= 10
 fuzz: .venv/installed  ## what reads files, fuzzed for MINUTES each (10); corpus and findings in .fuzz/
-	for target in csv parquet settings; do $(BIN)/python fuzz/fuzz.py $$target $$((60 * $(MINUTES))) || exit 1; done
+	for target in csv parquet settings sweep; do $(BIN)/python fuzz/fuzz.py $$target $$((60 * $(MINUTES))) || exit 1; done
 
 # A package that can't be looked up fails it too.
 audit: .venv/installed  ## what constraints.txt pins, against the known vulnerabilities
 	@$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt || { \
 	  echo "make audit: NOT AUDITED, or not clean; the lines above say why. Where they tell of a connection or of a" \
-	    "package not found, the data of pypi.org can't be reached from here: run it where they can." >&2; exit 1; }
+	    "package not found, the list of vulnerabilities can't be reached from here: run it where it can." >&2; exit 1; }
 
 constraints: .venv/installed  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude mlpnb > constraints.txt

@@ -38,10 +38,11 @@ def report(name: str, results: dict[str, float], ratios: dict[str, float]) -> No
     write(name, {"seconds": results, "ratios": ratios})
 
 
-def write(name: str, content: dict[str, Any]) -> None:
-    """Write ``benchmarks/results-<name>.json``: the content, and what it was measured with."""
-    versions = {package: metadata.version(package) for package in ("mlpnb", "scikit-learn", "keras", "numpy")}
+def write(name: str, found: dict[str, Any], *packages: str) -> None:
+    """Write ``benchmarks/results-<name>.json``, with the versions of further `packages` beside those always told."""
+    told = ("mlpnb", "scikit-learn", "keras", "numpy", *packages)
+    versions = {package: metadata.version(package) for package in told}
     machine = {"python": platform.python_version(), "machine": platform.machine(), "versions": versions}
     target = Path(__file__).with_name(f"results-{name}.json")
-    target.write_text(json.dumps({"machine": machine, **content}, indent=2) + "\n")
+    target.write_text(json.dumps({"machine": machine, **found}, indent=2) + "\n")
     print(f"\nwritten: {target.name}")

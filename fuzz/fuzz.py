@@ -26,11 +26,12 @@ import atheris
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import yaml
 from pyarrow import parquet
 from sklearn.model_selection import train_test_split
 
 with atheris.instrument_imports(include=["mlpnb"]):  # what else the files pass through is compiled
-    from mlpnb import Data, InputError, Settings, read_table
+    from mlpnb import Data, InputError, Settings, axes, read_table, settings_grid
     from mlpnb.data import DATASETS, LARGEST, MIN_ROWS
     from mlpnb.state import State
 
@@ -218,6 +219,46 @@ def seeds_of_settings() -> list[bytes]:
     return [*(state.to_json().encode() for state in states), b'{"settings": {}}']
 
 
+# Sweeps --------------------------------------------------------------------------------------------------------------
+
+
+def check_sweep(content: bytes) -> None:
+    """A sweep's YAML: what is taken are plain values, each of which some combination of settings holds."""
+    text = content.decode("utf-8", "replace")
+    values = refused(lambda: axes.parse_sweep(text, "grid.yaml"))
+    if values is None:
+        return
+    given = yaml.safe_load(text)
+    assert list(values) == list(given), "not the file's names"
+    recipes = refused(lambda: axes.read_recipes(values.pop("recipe", None)))
+    if recipes is not None:
+        names = [recipe.name for recipe in recipes]
+        assert names
+        assert len(set(names)) == len(names), "two recipes of one name"
+    along = {name: axis for name, axis in values.items() if name not in ("data", "csv", "target")}
+    grid = refused(lambda: settings_grid(along))
+    if grid is None:
+        return
+    assert 0 < len(grid) <= axes.MOST_COMBINATIONS
+    for name, axis in along.items():
+        held = {getattr(settings, name) for settings in grid}
+        for value in axis if isinstance(axis, list) and name != "hidden_layer_sizes" else []:
+            assert value in held, f"{name}: {value!r} is in no combination"
+        for value in held if name != "hidden_layer_sizes" else ():
+            if isinstance(value, float | int) and not isinstance(value, bool):
+                assert Settings.rule(name).low <= value <= Settings.rule(name).high
+    assert all(Settings.from_dict(json.loads(settings.to_json())) == settings for settings in grid[:20])
+
+
+def seeds_of_sweeps() -> list[bytes]:
+    full = {
+        "alpha": [0, 0.1, 1], "random_state": "0:3", "hidden_layer_sizes": [[10], [20, 5]], "batch_size": ["auto", 50],
+        "recipe": ["scikit-learn", {"name": "x", "like": "Keras 2", "data_term": "half"}], "data": ["diabetes"],
+    }  # fmt: skip
+    texts = [yaml.safe_dump(full), json.dumps(full), "alpha: &a [1e-3, 2]\nmomentum: *a\n", "csv: t.csv\ntarget: y\n"]
+    return [text.encode() for text in texts]
+
+
 TARGETS = {
     "csv": Target(check_csv, seeds_of_csv, (",", '"', "\n", "y", "NA", "nan", "inf", "1e308", "-0", "True"), 2_000),
     "parquet": Target(check_parquet, seeds_of_parquet, ("PAR1", "y", "pandas", "index_columns", "null"), 6_000),
@@ -227,7 +268,14 @@ TARGETS = {
         ("NaN", "Infinity", "-1", "1e400", "null", "true", "[]", "{}", '"auto"', *Settings.__dataclass_fields__),
         2_000,
     ),
+    "sweep": Target(
+        check_sweep,
+        seeds_of_sweeps,
+        ("0:9", "!!python/name:os.system", "&a", "*a", "<<: ", "? ", "- ", "[]", "{}", ".nan", *axes.RECIPES),
+        1_000,
+    ),
 }
+axes.MOST_COMBINATIONS = 1_000  # as all else, but sooner at its bound
 _FOLDER = tempfile.TemporaryDirectory(prefix="mlpnb-fuzz-")
 
 

@@ -17,7 +17,7 @@ from mlpnb.recipe import KERAS_1, KERAS_2, MATCHED, SKLEARN, Recipe, require_nam
 from mlpnb.settings import Settings
 
 RECIPES = {recipe.name: recipe for recipe in (SKLEARN, KERAS_1, KERAS_2, MATCHED)}
-MOST_COMBINATIONS = 10_000_000  # beyond it a grid is a slip of the pen, and would fill the memory before the first fit
+MOST_COMBINATIONS = 1_000_000  # beyond it a grid is a slip of the pen, and would fill the memory before the first fit
 MOST_BYTES = 1 << 20  # of a grid's file
 _RANGE = re.compile(r"(\d{1,10}):(\d{1,10})")
 _ALONGSIDE = ("data", "csv", "target", "recipe")
@@ -206,12 +206,17 @@ def _load_yaml(text: str, name: str) -> Any:
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
     )
+    loader = None
     try:
-        return yaml.load(text, Loader)
+        loader = Loader(text)
+        return loader.get_single_data()
     except InputError:
         raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"sweep {name!r} is not YAML of plain values ({error}): repair it.") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
 
 
 def _once(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:

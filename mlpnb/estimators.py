@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -88,7 +87,7 @@ class _TrainedByKeras(BaseMultilayerPerceptron):  # type: ignore[misc]  # scikit
             self.n_iter_ = 0
             for _ in range(self.max_iter):
                 if self.shuffle:
-                    order = order[self._random_state.permutation(n_samples)]  # what `sklearn.utils.shuffle` draws
+                    self._random_state.shuffle(order)  # as `sklearn.utils.shuffle` does, in place
                 _check_weights(sample_weight, order, batch_size)
                 state, loss = epoch(state, order=order, **_scalars(self._optimizer, self.alpha))
                 self.loss_ = loss_type(loss)
@@ -279,7 +278,8 @@ class KerasMLPRegressor(_TrainedByKeras, MLPRegressor):  # type: ignore[misc]
 
     Notes
     -----
-    Predictions are computed by NumPy, as in scikit-learn, and import nothing. Ctrl-C ends training with
+    Predictions are computed by NumPy, as in scikit-learn, and import nothing. A large table is copied a small part at a
+    time, so that little is held beside it, unless a batch is as large as the table. Ctrl-C ends training with
     scikit-learn's warning and the weights after the last whole epoch.
 
     Examples
@@ -364,8 +364,8 @@ def _warn_of_overflow(loss: Any) -> None:
 
 
 def _row_bytes(X: Any, network: Network) -> int:
-    """Of a sparse row made dense; 0 for dense rows."""
-    return X.shape[1] * np.dtype(network.dtype).itemsize if sparse.issparse(X) else 0
+    """Of a row of inputs, dense."""
+    return int(X.shape[1]) * np.dtype(network.dtype).itemsize
 
 
 def _keras_hint(name: str, value: object) -> str:

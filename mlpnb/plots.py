@@ -554,18 +554,19 @@ def plot_sweep(table: pd.DataFrame, by: str | None = None, reference: str | None
             if len(positive):
                 ax.set_xscale("symlog", linthresh=float(positive.min()), linscale=0.5)
             ax.grid(color="0.92")
-        pair[0].set_ylabel("R²" if len(rows) == 1 else f"{by} {value}\nR²")
-        pair[1].set_ylabel(f"{spread.attrs['reference']}'s R² less its own")
+        pair[0].set_ylabel("R²" if len(rows) == 1 else f"{by} {value}\nR²", parse_math=False)
+        pair[1].set_ylabel(f"{spread.attrs['reference']}'s R² less its own", parse_math=False)
         lowest = part[f"R² {LOW:.0%}"].min()
         if lowest < _WORST_R2:  # it can be astronomically bad, and would flatten all else
             pair[0].set_ylim(bottom=_WORST_R2)
             pair[1].set_ylim(top=1 - _WORST_R2)
     for ax in axes[-1]:
         ax.set_xlabel("alpha")
-    axes[0][0].legend(fontsize=8)
+    for label in axes[0][0].legend(fontsize=8).get_texts():
+        label.set_parse_math(False)
     seeds = spread.attrs["seeds"]
-    figure.suptitle(f"{', '.join(spread['data'].unique())}: medians over {seeds} seed{'s' * (seeds > 1)}"
-                    f"{'; × diverged' * bool(spread['diverged'].any())}", fontsize=10)  # fmt: skip
+    title = f"{', '.join(spread['data'].unique())}: medians over {seeds} seed{'s' * (seeds > 1)}"
+    figure.suptitle(f"{title}{'; × diverged' * bool(spread['diverged'].any())}", fontsize=10, parse_math=False)
     figure.alt = _sweep_in_words(rows, by, spread.attrs["reference"])
     return _drawn(figure)
 

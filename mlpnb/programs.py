@@ -3,8 +3,7 @@
 TensorFlow 2.21 frees no program that XLA has compiled: each keeps 10 to 15 MB, and some 200 pieces of mapped memory, of
 which Linux allows a process no more than ``vm.max_map_count`` (65,530) before LLVM ends it. So the first `COMPILED`
 are compiled, and kept, since to forget one would free nothing. Later ones run without XLA, which takes up to three
-times as long but is ready sooner, and what is forgotten of those is freed. XLA rounds otherwise: where results are to
-be the same bit for bit whatever a process has done before, `compiling` decides.
+times as long but is ready sooner, and what is forgotten of those is freed.
 """
 
 from __future__ import annotations
@@ -12,9 +11,7 @@ from __future__ import annotations
 import gc
 import math
 import threading
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Hashable
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +25,6 @@ NOT_COMPILED = 32
 _compiled: dict[Hashable, Any] = {}
 _others: LRUCache[Hashable, Any] = LRUCache(math.inf)  # bounded by `_forget`
 _lock = threading.RLock()
-_decided: ContextVar[bool | None] = ContextVar("whether XLA compiles", default=None)
 
 
 def kept(make: Callable[..., Program]) -> Callable[..., Program]:
@@ -38,11 +34,9 @@ def kept(make: Callable[..., Program]) -> Callable[..., Program]:
     def program(*key: Hashable) -> Program:
         name = (make, *key)
         with _lock:
-            decided = _decided.get()
-            places = [_compiled, _others] if decided is None else [_compiled if decided else _others]
-            found: Program | None = next((place[name] for place in places if name in place), None)
+            found: Program | None = _compiled.get(name) or _others.get(name)
             if found is None:
-                jit_compile = may_compile() if decided is None else decided and _may_map()
+                jit_compile = may_compile()
                 if not jit_compile and len(_others) >= NOT_COMPILED:
                     _forget()
                 found = make(*key, jit_compile=jit_compile)
@@ -52,22 +46,10 @@ def kept(make: Callable[..., Program]) -> Callable[..., Program]:
     return program
 
 
-@contextmanager
-def compiling(on: bool) -> Iterator[None]:
-    """Decide, for what is done inside, that XLA compiles all programs or none, however many there are already."""
-    token = _decided.set(on)
-    try:
-        yield
-    finally:
-        _decided.reset(token)
-
-
 def may_compile() -> bool:
     """Whether there is room for another program of XLA's."""
-    return len(_compiled) < COMPILED and _may_map()
-
-
-def _may_map() -> bool:
+    if len(_compiled) >= COMPILED:
+        return False
     try:
         limit = int(Path("/proc/sys/vm/max_map_count").read_text())
         with Path("/proc/self/maps").open("rb") as maps:

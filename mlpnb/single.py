@@ -28,7 +28,9 @@ from mlpnb.programs import alone, kept
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_DENSE_BYTES = 2**26  # of sparse rows that are made dense at a time
+# Of inputs that are handed over once. Of more, an epoch copies a part at a time, which is faster (measured) than to
+# pick rows out of what caches do not hold, and leaves little beside the data; parts are large, so that calls are few.
+MAX_WHOLE_BYTES, PART_BYTES = 2**23, 2**22
 _ACTIVATION = KERAS_ACTIVATION | {"softmax": "softmax", "exp": "exponential"}
 _running = threading.Lock()  # programs work in variables: one caller at a time
 
@@ -113,20 +115,21 @@ def lay_out(n_rows: int, batch_rows: int, row_bytes: int) -> Layout:
     ----------
     n_rows, batch_rows : int
     row_bytes : int
-        Of a sparse row made dense: a part stays below `MAX_DENSE_BYTES`, or is one batch. 0 for dense rows.
+        Of a row of inputs, dense, in the network's dtype.
     """
     if batch_rows >= n_rows:
         return Layout(_rounded_up(n_rows))
-    count = _rounded_up(-(-n_rows // batch_rows))
-    if row_bytes * batch_rows * count > MAX_DENSE_BYTES:
-        count = max(1, MAX_DENSE_BYTES // (row_bytes * batch_rows))
-    return Layout(batch_rows, count)
+    return Layout(batch_rows, _bounded(_rounded_up(-(-n_rows // batch_rows)), row_bytes * batch_rows))
 
 
 def lay_out_whole(n_rows: int, row_bytes: int) -> Layout:
-    """The layout of `n_rows` rows of which only sums are asked: one part, or as many as sparse rows need."""
-    rows = _rounded_up(n_rows)
-    return Layout(min(rows, max(1, MAX_DENSE_BYTES // row_bytes)) if row_bytes else rows)
+    """The layout of `n_rows` rows of which only sums are asked: their parts are cut anywhere."""
+    return Layout(_bounded(_rounded_up(n_rows), row_bytes))
+
+
+def _bounded(count: int, size: int) -> int:
+    """`count` things of `size` bytes, or as many as are a part."""
+    return count if count * size <= MAX_WHOLE_BYTES else max(1, PART_BYTES // size)
 
 
 def _rounded_up(number: int) -> int:
@@ -138,8 +141,8 @@ def _rounded_up(number: int) -> int:
 class Table:
     """Rows to train on, laid out for a program.
 
-    Rows that fit into one part are handed over once; more sparse ones are made dense a part at a time, in the order in
-    which they are read.
+    Rows that fit into one part are handed over once; more are copied, and sparse ones made dense, a part at a time in
+    the order in which they are read.
 
     Parameters
     ----------
@@ -155,35 +158,36 @@ class Table:
         self.n_rows: int = X.shape[0]
         self._X = X.tocsr() if sparse.issparse(X) else X
         self._y = y
-        self._weights = np.ones(self.n_rows) if weights is None else weights
+        self._weights = weights
         self._network = network
         self._capacity = layout.capacity
-        self._whole = self._tensors(slice(None)) if self.n_rows <= self._capacity else None
+        self._whole = self._tensors(np.arange(self.n_rows)) if self.n_rows <= self._capacity else None
 
     def parts(self, order: NDArray[np.integer]) -> Iterator[tuple[tuple[Any, Any, Any], NDArray[np.int32], int]]:
         """The rows in `order`, a part at a time: tensors of X, y and weights; positions in them; number of rows."""
+        positions = np.arange(self._capacity, dtype=np.int32)
         if self._whole is not None:
-            positions = np.arange(self._capacity, dtype=np.int32)
             positions[: self.n_rows] = order
             yield self._whole, positions, self.n_rows
             return
         for first in range(0, self.n_rows, self._capacity):
             rows = order[first : first + self._capacity]
-            yield self._tensors(rows), np.arange(self._capacity, dtype=np.int32), len(rows)
+            yield self._tensors(rows), positions, len(rows)
 
-    def _tensors(self, rows: Any) -> tuple[Any, Any, Any]:
-        X, y, weights = self._X[rows], self._y[rows], self._weights[rows]
-        if sparse.issparse(X):
-            X = X.toarray()
+    def _tensors(self, rows: NDArray[np.integer]) -> tuple[Any, Any, Any]:
+        X = self._X[rows].toarray() if sparse.issparse(self._X) else self._X.take(rows, axis=0)
+        weights = np.ones(len(rows)) if self._weights is None else self._weights[rows]
         wide = self._network.loss_dtype
         # Filled up with copies of a row, which are finite where that is, and weigh nothing.
         return (
             tf.constant(self._filled_up(X, self._network.dtype, X[0])),
-            tf.constant(self._filled_up(y, wide, y[0])),
+            tf.constant(self._filled_up(self._y[rows], wide, self._y[rows[0]])),
             tf.constant(self._filled_up(weights, wide, 0)),
         )
 
     def _filled_up(self, array: Any, dtype: str, filling: Any) -> NDArray[Any]:
+        if len(array) == self._capacity:
+            return np.asarray(array, dtype)
         full = np.empty((self._capacity, *array.shape[1:]), dtype)
         full[: len(array)] = array
         full[len(array) :] = filling

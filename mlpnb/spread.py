@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from mlpnb.errors import InputError, require_choice
+from mlpnb.markdown import literal
 from mlpnb.recipe import MATCHED, SKLEARN
 from mlpnb.settings import Settings
 
@@ -76,10 +77,11 @@ def describe_sweep(table: pd.DataFrame, reference: str | None = None) -> str:
     The parameters are those of `spread_over_seeds`.
     """
     spread = spread_over_seeds(table, reference)
+    base = literal(spread.attrs["reference"])
     lines = []
     for recipe, rows in spread.groupby("recipe", sort=False):
         n_fits, n_diverged = int(rows["fits"].sum()), int(rows["diverged"].sum())
-        words = f"- **{recipe}**: "
+        words = f"- **{literal(str(recipe))}**: "
         known = rows.dropna(subset="R² gap")
         if recipe == spread.attrs["reference"]:
             words += f"the reference; its R² is from {rows['R²'].min():.3f} to {rows['R²'].max():.3f}."
@@ -87,11 +89,11 @@ def describe_sweep(table: pd.DataFrame, reference: str | None = None) -> str:
             words += "there is no fit to measure."
         elif known["R² gap"].abs().max() < _ROUNDING:
             off = known["R² gap"].abs().max()
-            words += f"its R² is {spread.attrs['reference']}'s at every alpha, {f'to {off:.0e}' if off else 'exactly'}."
+            words += f"its R² is {base}'s at every alpha, {f'to {off:.0e}' if off else 'exactly'}."
         else:
             widest = known.sort_values("R² gap", key=abs).iloc[-1].to_dict()
             words += (
-                f"its R² is furthest from {spread.attrs['reference']}'s at alpha = {widest['alpha']:g}, by "
+                f"its R² is furthest from {base}'s at alpha = {widest['alpha']:g}, by "
                 f"{-widest['R² gap']:+.3g} (median over seeds; for four seeds in five between "
                 f"{-widest[f'R² gap {HIGH:.0%}']:+.3g} and {-widest[f'R² gap {LOW:.0%}']:+.3g})."
             )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
-from functools import partial
+from multiprocessing import current_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import threadpool_limits
+
 from mlpnb.axes import settings_grid
 from mlpnb.data import Data
 from mlpnb.errors import InputError
-from mlpnb.fit import fit_keras, fit_sklearn, load_training
+from mlpnb.fit import fit_keras, fit_sklearn, load_training, training_is_loaded
 from mlpnb.grid import QUESTION
-from mlpnb.programs import COMPILED, compiling
+from mlpnb.programs import may_compile
 from mlpnb.recipe import Recipe, require_names
 from mlpnb.results import Cell, Outcome, in_order, open_results, stored
 from mlpnb.settings import Settings
 from mlpnb.shape import CELLS_A_PROGRAM, Shape, shape_of
-from mlpnb.workers import compute
+from mlpnb.workers import ONE_THREAD, TENSORFLOW_THREADS, call_beside, compute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +46,9 @@ def sweep(
     Keras's networks of equal shapes are stacked, up to 64 in one compiled program; such a program is a task, and so
     are a few fits of `MLPRegressor`. Which fits a task is made of does not depend on the workers, and every worker
     computes in one thread: so the same sweep gives the same rows, bit for bit on one kind of CPU, whatever their number
-    and however often it was interrupted. A fit that another sweep had left out may be stacked with others there, and
-    then agrees to rounding.
+    and however often it was interrupted. To rounding only agree fits that another sweep had stacked with others, and
+    those of Dask's workers of more than some thirty shapes each (`mlpnb/programs.py`): end such workers now and then,
+    by ``dask worker --lifetime``.
 
     Parameters
     ----------
@@ -58,7 +62,8 @@ def sweep(
         already are not computed again: so a sweep that was interrupted goes on, and one with further values adds them.
         If left out, there is nothing to go on from.
     n_jobs : int, default=1
-        Processes of this machine; 1 computes in this one. With `scheduler="local"`, Dask's.
+        Processes of this machine. 1 computes in this one, but for Keras's networks, for which there is one beside it,
+        of one thread as all workers are. With `scheduler="local"`, Dask's.
     scheduler : str, optional
         The address of a Dask scheduler whose workers (of one thread each, with mlpnb installed) compute, or "local" for
         a Dask cluster on this machine. Needs ``pip install "mlpnb[distributed]"``.
@@ -92,18 +97,16 @@ def sweep(
                 stacklevel=2,
             )
         distinct = {cell.key: cell for cell in cells}
-        tasks = _tasks(list(distinct.values()))
-        missing = [rest for task in tasks if (rest := [cell for cell in task if cell.key not in results.keys])]
+        missing = [
+            rest for task in _tasks(list(distinct.values())) if (rest := [c for c in task if c.key not in results.keys])
+        ]
         n_missing = sum(map(len, missing))
-        # A matter of the sweep alone, since XLA rounds otherwise.
-        shapes = {shape_of(*task[0]) for task in tasks if task[0].recipe.library == "keras"}
-        train = partial(train_task, compiled=len(shapes) <= COMPILED)
         begin = start_keras if any(task[0].recipe.library == "keras" for task in missing) else None
         with tqdm(
             total=len(distinct), initial=len(distinct) - n_missing, desc="fits", unit="fit", smoothing=0.05,
             disable=not progress,
         ) as bar:  # fmt: skip
-            for task, outcomes in compute(train, missing, n_jobs, scheduler, begin=begin):
+            for task, outcomes in compute(train_task, missing, n_jobs, scheduler, begin=begin):
                 results.write(task, outcomes)
                 bar.update(len(task))
         return in_order(stored(results.folder), cells)
@@ -115,17 +118,32 @@ def start_keras() -> None:
         load_training()
 
 
-def train_task(cells: Sequence[Cell], *, compiled: bool) -> list[Outcome]:
-    """Fit cells of one data set: by `MLPRegressor` one by one, or stacked by Keras, `compiled` by XLA or not."""
-    from threadpoolctl import threadpool_limits
+def train_task(cells: Sequence[Cell]) -> list[Outcome]:
+    """Fit cells of one data set: by `MLPRegressor` one by one, or stacked by Keras.
 
+    What Keras trains is rounded otherwise in more threads than one, and without XLA: see `rounds_alike`.
+    """
+    by_keras = cells[0].recipe.library == "keras"
+    if by_keras and not rounds_alike():
+        return call_beside(train_task, cells, start_keras)
     data = cells[0].data
     with threadpool_limits(1):  # matrices so small are multiplied faster by one thread, and alike on every machine
-        if cells[0].recipe.library == "scikit-learn":
-            return [Outcome.of(fit_sklearn(data, cell.settings, cell.recipe)) for cell in cells]
-        with compiling(compiled):
+        if by_keras:
             fits = fit_keras(data, [cell.settings for cell in cells], [cell.recipe for cell in cells])
-    return [Outcome.of(fit) for fit in fits]
+            return [Outcome.of(fit) for fit in fits]
+        return [Outcome.of(fit_sklearn(data, cell.settings, cell.recipe)) for cell in cells]
+
+
+def rounds_alike() -> bool:
+    """Whether TensorFlow computes here as in every worker: in one thread, and with room for a program of XLA's.
+
+    Dask's own processes may start none beside them, and have to do.
+    """
+    if current_process().daemon:
+        if not training_is_loaded():
+            os.environ.update(ONE_THREAD)
+        return True
+    return os.environ.get(TENSORFLOW_THREADS) == "1" and may_compile()
 
 
 def _cells(

@@ -6,6 +6,9 @@ All three are `concurrent.futures` executors, or none: loky's processes, and Das
 from __future__ import annotations
 
 import logging
+import os
+import threading
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,10 +22,14 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 LOCAL = "local"  # as a scheduler's address: a Dask cluster of this machine's, started for the sweep
+# loky ends a process that has grown by 300 MB since its first task, and starts another: so what TensorFlow's compiled
+# programs hold, which it never frees, is bounded, and nobody need know.
+warnings.filterwarnings("ignore", "A worker was restarted while some jobs", UserWarning)
 MOST_LOSSES = 3  # times in a row that processes are killed before a result comes; Dask allows as many a task
 # A task is one program, and as many run at once as there are workers: more threads would only be in each other's way.
-_ONE_THREAD = dict.fromkeys(
-    ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+TENSORFLOW_THREADS = "TF_NUM_INTRAOP_THREADS"
+ONE_THREAD = dict.fromkeys(
+    (TENSORFLOW_THREADS, "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 )
 
 
@@ -100,14 +107,40 @@ def _compute_elsewhere(
 def _processes(n_jobs: int, begin: Callable[[], object] | None) -> Iterator[tuple[Executor, int]]:
     from loky import ProcessPoolExecutor
 
-    # loky ends a process that has grown by 300 MB since its first task, and starts another: so what TensorFlow's
-    # compiled programs hold, which it never frees, is bounded; but TensorFlow itself is to be there before the first.
-    executor = ProcessPoolExecutor(n_jobs, env=_ONE_THREAD, initializer=begin)
-    warnings.filterwarnings("ignore", "A worker was restarted while some jobs", UserWarning)
+    # What all tasks need is there before the first, or loky would take it for a leak.
+    executor = ProcessPoolExecutor(n_jobs, env=ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
     try:
         yield executor, n_jobs
     finally:
         executor.shutdown(kill_workers=True)
+
+
+def call_beside(function: Callable[[Task], Result], task: Task, begin: Callable[[], object]) -> Result:
+    """Call `function` in one process beside this one, which is kept for the next such call, and ends when idle."""
+    from loky import get_reusable_executor
+
+    executor = get_reusable_executor(1, timeout=60, env=ONE_THREAD, initializer=_begin, initargs=(os.getpid(), begin))
+    try:
+        result: Result = executor.submit(function, task).result()
+    except BrokenExecutor as error:
+        raise SweepError(
+            "the process that trains Keras's networks was killed, as the system does when memory is short: all fits "
+            "that had come are kept; run the same sweep again, and it goes on from them."
+        ) from error
+    return result
+
+
+def _begin(parent: int, begin: Callable[[], object] | None) -> None:
+    """Start a process: it ends when its parent is gone, killed perhaps, which loky's own never notice."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="mlpnb parent", daemon=True).start()
+    if begin is not None:
+        begin()
 
 
 @contextmanager
@@ -128,7 +161,7 @@ def _dask(n_jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
-                env=_ONE_THREAD,
+                env=ONE_THREAD,
                 silence_logs=logging.ERROR,
             )
         client = Client(cluster or scheduler, timeout=10, set_as_default=False)

@@ -15,7 +15,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def requirements():
-    extras = PROJECT["optional-dependencies"].values()
+    # Not `bench`: PyTorch is a large download, used by one benchmark alone.
+    extras = [listed for name, listed in PROJECT["optional-dependencies"].items() if name != "bench"]
     return [Requirement(text) for text in [*PROJECT["dependencies"], *(text for extra in extras for text in extra)]]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -190,8 +191,53 @@ def test_sparse_input(make, solver, parts, monkeypatch):
     X, y = table()
     X[np.abs(X) < 0.5] = 0
     if parts > 1:  # 4 inputs of 8 bytes: a batch of 40 rows a part, and 30 rows a part where sums are asked
-        monkeypatch.setattr(single, "MAX_DENSE_BYTES", 30 * 4 * 8)
+        monkeypatch.setattr(single, "MAX_WHOLE_BYTES", 30 * 4 * 8)
+        monkeypatch.setattr(single, "PART_BYTES", 30 * 4 * 8)
     both(KerasMLPRegressor, MLPRegressor, make(X), y, solver=solver, alpha=1.0, max_iter=6, rounding=1e-11)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_rows_fed_in_parts_train_as_the_whole_does(solver, weighted, monkeypatch):
+    X, y = table(230, outputs=2)  # batches of 40, two a part: the last part is a batch of 40 and one of 30
+    weight = np.random.default_rng(0).integers(1, 4, len(y)) if weighted else None
+
+    def fit():
+        return KerasMLPRegressor(**SMALL, solver=solver).fit(X, y, sample_weight=weight)
+
+    whole = fit()
+    monkeypatch.setattr(single, "MAX_WHOLE_BYTES", 100 * X[0].nbytes)
+    monkeypatch.setattr(single, "PART_BYTES", 100 * X[0].nbytes)
+    assert single.lay_out(len(X), 40, X[0].nbytes) == single.Layout(40, 2)
+    assert single.lay_out_whole(len(X), X[0].nbytes) == single.Layout(100)
+    assert_equal(fit(), whole, rounding=1e-11 if solver == "lbfgs" else ROUNDING)
+
+
+MEMORY = """
+import numpy as np
+from mlpnb import KerasMLPRegressor
+
+X = np.random.default_rng(0).normal(size=(200_000, 50))
+y = X[:, 0] + np.sin(X[:, 1])
+model = KerasMLPRegressor(hidden_layer_sizes=(10,), random_state=0)
+model.partial_fit(X[:300], y[:300])  # TensorFlow and its compiler are up
+
+def resident(name):
+    with open("/proc/self/status") as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith(name))
+
+with open("/proc/self/clear_refs", "w") as peaks:
+    peaks.write("5")  # sets the peak back
+before = resident("VmRSS")
+model.partial_fit(X, y)
+print((resident("VmHWM") - before) / (X.nbytes + y.nbytes))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks of memory are read as Linux tells them")
+def test_partial_fit_takes_at_most_as_much_memory_again_as_the_data():
+    run = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 1
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -225,7 +271,7 @@ def test_the_loss_is_what_the_gradient_is_of():
     """Twice for one output, where the reported loss is the very function that is descended."""
     X, y = table(classes=3)
     network = single.Network((4, 3, 3), "tanh", "softmax", "log_loss", "float64", "float64")
-    layout = single.lay_out_whole(len(X), 0)
+    layout = single.lay_out_whole(len(X), X[0].nbytes)
     labels = np.eye(3)[y]
     weight = np.linspace(0.5, 2, len(y))
     rows = single.Table(X, labels, weight, network, layout)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from mlpnb import SKLEARN, InputError, SweepError, load_data, read_results, sweep
-from mlpnb.workers import MOST_LOSSES, compute
+from mlpnb.workers import MOST_LOSSES, call_beside, compute
 
 DATA = load_data("diabetes")
 N_FITS = 120
@@ -106,6 +106,11 @@ def test_workers_that_are_killed_again_and_again_end_the_sweep_in_a_sentence():
         list(compute(_suicide, range(4), n_jobs=2))
 
 
+def test_the_process_beside_an_inline_sweep_that_is_killed_ends_it_in_a_sentence():
+    with pytest.raises(SweepError, match=r"was killed.*it goes on from them"):
+        call_beside(_suicide, None, print)
+
+
 def _suicide(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -153,8 +158,8 @@ def test_a_sweep_that_is_killed_loses_nothing_that_it_wrote_and_leaves_no_proces
     run = started("--workers", "2")
     below = psutil.Process(run.pid).children(recursive=True)
     run.kill()
-    run.communicate()
     assert psutil.wait_procs(below, timeout=30)[1] == []
+    run.communicate()
     (folder / ".mlpnb-part-left").write_bytes(b"half a file")  # what it may leave if killed while it writes
     assert 0 < len(read_results(folder)) < N_FITS
     assert_goes_on(folder, undisturbed)

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 import mlpnb
-from mlpnb import KERAS_1, KERAS_2, MATCHED, SKLEARN, InputError, Settings, load_data, programs, read_results, sweep
+from mlpnb import KERAS_1, KERAS_2, MATCHED, SKLEARN, InputError, Settings, load_data, read_results, sweep
 from mlpnb.fit import fit_keras, fit_sklearn
 from mlpnb.results import Cell, versions
 from mlpnb.sweeping import train_task
@@ -57,9 +57,9 @@ def test_a_row_is_the_fit_that_its_settings_say(inline):
                     continue
                 # stacked with others here and there, which may round otherwise
                 tolerance = 1e-3 if settings.dtype == "float32" and recipe.dtype == "floatx" else 1e-9
-                assert row["R²"] == pytest.approx(fit.r2, rel=tolerance, abs=tolerance)
+                assert row["R²"] == pytest.approx(fit.r2, rel=tolerance, abs=tolerance, nan_ok=True)
                 assert row["epochs"] == fit.n_iter == 5
-                assert row["loss"] == pytest.approx(fit.loss_curve[-1], rel=tolerance)
+                assert row["loss"] == pytest.approx(fit.loss_curve[-1], rel=tolerance, nan_ok=True)
                 assert row["note"] == ""
                 assert row["versions"] == versions()
 
@@ -72,32 +72,27 @@ def test_the_rows_are_the_same_bit_for_bit_wherever_they_are_computed(inline, wh
     )
 
 
-@pytest.mark.parametrize("most", [0, 32])
-def test_nor_do_they_depend_on_what_the_process_has_compiled_before(most, monkeypatch):
-    """XLA rounds otherwise than TensorFlow without it, and there is no room for all programs."""
-    monkeypatch.setattr("mlpnb.sweeping.COMPILED", most)
-    axes = SMALL | {"hidden_layer_sizes": [(3,), (4,)], "max_iter": 40}
-    elsewhere = sweep(DATA, axes, [KERAS_2], n_jobs=2)
-    monkeypatch.setattr(programs, "_compiled", dict.fromkeys(range(programs.COMPILED)))
-    full = sweep(DATA, axes, [KERAS_2])
-    monkeypatch.setattr(programs, "_compiled", {})
-    fresh = sweep(DATA, axes, [KERAS_2])
-    for table in (full, fresh):
-        pd.testing.assert_frame_equal(without_time(table), without_time(elsewhere), check_exact=True)
+def test_the_rows_are_the_same_where_a_process_has_its_fill_of_programs(tmp_path, monkeypatch):
+    """There, XLA would no longer compile, and training would round otherwise; as it does in more threads than one."""
+    axes = SMALL | {"activation": ["relu", "tanh"], "max_iter": 40}
+    first = sweep(DATA, axes, [KERAS_2, MATCHED])
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    monkeypatch.setattr("mlpnb.programs.COMPILED", 0)
+    pd.testing.assert_frame_equal(
+        without_time(sweep(DATA, axes, [KERAS_2, MATCHED])), without_time(first), check_exact=True
+    )
 
 
 def test_what_is_there_is_not_computed_again(inline, monkeypatch):
     table, folder, what = inline
-    monkeypatch.setattr("mlpnb.sweeping.train_task", lambda task, **how: pytest.fail("computed again"))
+    monkeypatch.setattr("mlpnb.sweeping.train_task", lambda task: pytest.fail("computed again"))
     pd.testing.assert_frame_equal(sweep(*what, out=folder), table)
 
 
 def test_a_sweep_with_more_values_computes_those_alone(tmp_path, monkeypatch):
     first = sweep(DATA, SMALL, [SKLEARN], out=tmp_path)
     computed = []
-    monkeypatch.setattr(
-        "mlpnb.sweeping.train_task", lambda task, **how: computed.extend(task) or train_task(task, **how)
-    )
+    monkeypatch.setattr("mlpnb.sweeping.train_task", lambda task: computed.extend(task) or train_task(task))
     more = sweep(DATA, SMALL | {"alpha": [0, 0.5, 1]}, [SKLEARN, MATCHED], out=tmp_path)
     assert sorted((c.settings.alpha, c.recipe.name) for c in computed) == (
         [(0.0, "Keras matched")] * 3 + [(0.5, "Keras matched")] * 3 + [(0.5, "scikit-learn")] * 3
@@ -110,9 +105,7 @@ def test_a_sweep_with_more_values_computes_those_alone(tmp_path, monkeypatch):
 
 def test_equal_fits_are_computed_once_and_told_under_each_name(tmp_path, monkeypatch):
     computed = []
-    monkeypatch.setattr(
-        "mlpnb.sweeping.train_task", lambda task, **how: computed.extend(task) or train_task(task, **how)
-    )
+    monkeypatch.setattr("mlpnb.sweeping.train_task", lambda task: computed.extend(task) or train_task(task))
     twin = SKLEARN.replace(name="its twin")
     table = sweep([DATA, dataclasses.replace(DATA, name="copy")], SMALL, [SKLEARN, twin], out=tmp_path)
     assert len(computed) == 6
