@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pandas as pd
 import psutil
 from jupyter_client.manager import start_new_kernel
@@ -217,7 +218,7 @@ def summary(rows: pd.DataFrame) -> dict[str, Any]:
             "half way": float(half[name].iloc[0]),
             "last": float(rows[name].iloc[-1]),
             "slope": float(fitted.slope),
-            "standard error": float(fitted.stderr),
+            "standard error": float(np.nan_to_num(fitted.stderr)),  # of what never changes it is 0 / 0
         }
     # of the processor's time the least: what else the machine does adds to it
     for name, of in (("latency [s]", "median"), ("CPU [s]", "min")):
