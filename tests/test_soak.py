@@ -33,7 +33,7 @@ def test_a_kernel_whose_sliders_are_moved_does_not_grow(soak):
 
 
 def test_reports_in_sequence_leave_nothing_behind(soak):
-    rows = soak.reports(5)
-    assert len(rows) == 5
+    rows = soak.reports(3)
+    assert len(rows) == 3
     assert grown(rows, ["open files", "threads", "figures", *soak.LEFT_OVER]) == {}
     assert rows[list(soak.LEFT_OVER)].max().tolist() == [0, 0]
