@@ -344,4 +344,4 @@ def test_an_audit_without_its_data_fails_and_says_so():
     )  # fmt: skip
     assert run.returncode != 0
     assert "make audit: NOT AUDITED" in run.stderr
-    assert "run it where they can" in run.stderr
+    assert "run it where it can" in run.stderr
