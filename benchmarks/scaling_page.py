@@ -251,7 +251,9 @@ def cluster(results: Results) -> str:
     time, most = growths(results, "time")["rows"]["mlpnb"], points(results, "rows", "mlpnb")[-1]
     data, share = 1e8 * most["data"] / most["rows"], held(most) / most["data"]
     one, two = results["workers"]
-    efficiency = two["rate"] / (2 * one["rate"])
+    measured = two["rate"] / (2 * one["rate"])
+    efficiency = min(1.0, measured)
+    taken = ", taken as 100 %" if measured > 1 else ""
     header = ["cores", "10⁶ fits", "an epoch of 10⁸ rows, one fit", "such epochs a day, many fits"]
     rows = [
         [
@@ -264,7 +266,7 @@ def cluster(results: Results) -> str:
     ]
     assumed = [
         f"Every {cores} cores are as fast as this machine's {cores}, on which all was measured; a worker has one core. "
-        f"The efficiency of workers is the {100 * efficiency:.0f} % measured from one to two; settings go out and a "
+        f"The efficiency of workers is the {100 * measured:.0f} % measured from one to two{taken}; settings go out and a "
         "row of results comes back, so that the network between them is not the limit.",
         f"A worker makes {figure(one['rate'])} fits of the question's problem a second (200 epochs each), all it takes "
         "included, and 10⁶ take that many times as long.",
