@@ -266,8 +266,8 @@ def cluster(results: Results) -> str:
     ]
     assumed = [
         f"Every {cores} cores are as fast as this machine's {cores}, on which all was measured; a worker has one core. "
-        f"The efficiency of workers is the {100 * measured:.0f} % measured from one to two{taken}; settings go out and a "
-        "row of results comes back, so that the network between them is not the limit.",
+        f"The efficiency of workers is the {100 * measured:.0f} % measured from one to two{taken}; settings go out and "
+        "a row of results comes back, so that the network between them is not the limit.",
         f"A worker makes {figure(one['rate'])} fits of the question's problem a second (200 epochs each), all it takes "
         "included, and 10⁶ take that many times as long.",
         f"An epoch of 10⁸ rows takes {duration(time.at(1e8))} by the exponent {time.exponent:.2f}, "
