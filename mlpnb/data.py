@@ -166,6 +166,8 @@ def load_data(name: str = "friedman1", *, scale_target: bool = False) -> Data:
     )  # fmt: skip
 
 
+# A Parquet may hold signalling NaNs, which warn wherever they are met; they are missing values, as others are.
+@np.errstate(invalid="ignore")
 def read_table(path: str | Path, target: str, *, scale_target: bool = False) -> Data:
     """Read the user's own CSV or Parquet table.
 

@@ -750,3 +750,14 @@ def test_any_bytes_called_csv_are_data_or_a_sentence(content):
 def test_a_table_is_the_same_data_from_either_kind_of_file():
     pd.read_csv(csv(TABLE)).to_parquet("table.parquet")
     assert read_table("table.parquet", "y").fingerprint == read_table("table.csv", "y").fingerprint
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_a_signalling_nan_is_a_missing_value_like_any_other(kind):
+    """It warns in every sum; found by the fuzzer."""
+    values = np.arange(N, dtype=kind)
+    bits = values.view(f"u{values.itemsize}")
+    bits[::4] = {8: 0x7FF0000000000001, 4: 0x7F800001}[values.itemsize]
+    data = read_table(column(values), "y")
+    assert f"b: {N // 4}" in data.summary
+    assert np.isfinite(data.X_train).all()
