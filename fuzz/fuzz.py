@@ -299,7 +299,8 @@ def main() -> None:
     atheris.Setup(
         [
             # the same bytes are tried first each time that so many seconds are asked for
-            sys.argv[0], f"-seed={seconds}", f"-max_total_time={seconds}", f"-timeout={MOST_SECONDS}", f"-rss_limit_mb={MOST_MEGABYTES}",
+            sys.argv[0], f"-seed={seconds}",
+            f"-max_total_time={seconds}", f"-timeout={MOST_SECONDS}", f"-rss_limit_mb={MOST_MEGABYTES}",
             f"-max_len={target.largest}", f"-dict={words}", "-use_value_profile=1", "-len_control=0",
             f"-artifact_prefix={kept}/", "-print_final_stats=1", str(kept / "corpus"), str(seeds),
         ],
