@@ -13,7 +13,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from mlpnb.errors import InputError, SweepError
@@ -148,43 +148,43 @@ def _dask(n_jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
     try:
         from distributed import CancelledError, Client, KilledWorker, LocalCluster
         from distributed.comm import CommClosedError
+        from distributed.utils import silence_logging_cmgr
     except ImportError as error:
         raise InputError(f'Dask is not installed ({error}): run pip install "mlpnb[distributed]".') from error
-    cluster = None
-    log = logging.getLogger("distributed")  # what it logs of a cluster that is lost is told in a sentence
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        if scheduler == LOCAL:
-            cluster = LocalCluster(
-                n_workers=n_jobs,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=None,
-                env=ONE_THREAD,
-                silence_logs=logging.ERROR,
-            )
-        client = Client(cluster or scheduler, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:  # a time-out is an OSError
-        raise InputError(
-            f"scheduler {scheduler!r} can't be reached ({error}): give the address that `dask scheduler` printed, such "
-            f"as tcp://10.0.0.1:8786, or {LOCAL!r} for a cluster on this machine."
-        ) from error
-    try:
-        n_workers = sum(client.nthreads().values()) or 1
-        yield client.get_executor(pure=False), n_workers
-    except KilledWorker as error:
-        raise SweepError(
-            f"Dask's workers were killed again and again over one task ({error}): all fits that had come are kept; run "
-            "the same sweep again, with more memory a worker."
-        ) from error
-    except (CancelledError, CommClosedError) as error:
-        raise SweepError(
-            f"the Dask scheduler {scheduler!r} is lost ({error}): all fits that had come are kept; start it again and "
-            "run the same sweep again, and it goes on from them."
-        ) from error
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
-        log.setLevel(level)
+    with ExitStack() as stack:
+        # What it logs of a cluster that is lost is told in a sentence. These have a handler each: `config.py` of
+        # distributed 2026.8.0.
+        for name in ("distributed", "distributed.client"):
+            stack.enter_context(silence_logging_cmgr(logging.CRITICAL, name))
+        try:
+            cluster = None
+            if scheduler == LOCAL:
+                cluster = LocalCluster(
+                    n_workers=n_jobs,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    env=ONE_THREAD,
+                    silence_logs=logging.CRITICAL,
+                )
+                stack.callback(cluster.close)
+            client = Client(cluster or scheduler, timeout=10, set_as_default=False)
+            stack.callback(client.close)
+        except (OSError, ValueError) as error:  # a time-out is an OSError
+            raise InputError(
+                f"scheduler {scheduler!r} can't be reached ({error}): give the address that `dask scheduler` printed, "
+                f"such as tcp://10.0.0.1:8786, or {LOCAL!r} for a cluster on this machine."
+            ) from error
+        try:
+            n_workers = sum(client.nthreads().values()) or 1
+            yield client.get_executor(pure=False), n_workers
+        except KilledWorker as error:
+            raise SweepError(
+                f"Dask's workers were killed again and again over one task ({error}): all fits that had come are kept; "
+                "run the same sweep again, with more memory a worker."
+            ) from error
+        except (CancelledError, CommClosedError) as error:
+            raise SweepError(
+                f"the Dask scheduler {scheduler!r} is lost: all fits that had come are kept; start it again and run "
+                "the same sweep again, and it goes on from them."
+            ) from error

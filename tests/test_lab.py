@@ -21,6 +21,7 @@ NAMES = [
     "02_the_differences.ipynb",
     "03_divergence.ipynb",
     "04_your_own_model.ipynb",
+    "05_sweeps.ipynb",
 ]
 
 # Also where the tests run in a background that is deaf to Ctrl-C, as a shell's is.

@@ -28,7 +28,7 @@ def without_time(table):
 def inline(tmp_path_factory):
     """A sweep over shapes, dtypes, recipes and data, in this process; with its folder."""
     folder = tmp_path_factory.mktemp("inline")
-    data = [DATA, load_data("friedman2")]
+    data = [DATA, load_data("friedman1")]  # friedman2's targets are so large that some fits amplify their rounding
     axes = SMALL | {"activation": ["relu", "softplus"], "dtype": ["float32", "float64"]}
     return sweep(data, axes, RECIPES, out=folder), folder, (data, axes, RECIPES)
 
@@ -55,8 +55,8 @@ def test_a_row_is_the_fit_that_its_settings_say(inline):
                     assert np.isnan(row["R²"])
                     assert "no softplus" in row["note"]
                     continue
-                # stacked with others here and there, which may round otherwise
-                tolerance = 1e-3 if settings.dtype == "float32" and recipe.dtype == "floatx" else 1e-9
+                # stacked with others here and there, compiled or not, which may round otherwise
+                tolerance = 1e-5 if settings.dtype == "float32" and recipe.dtype == "floatx" else 1e-9
                 assert row["R²"] == pytest.approx(fit.r2, rel=tolerance, abs=tolerance, nan_ok=True)
                 assert row["epochs"] == fit.n_iter == 5
                 assert row["loss"] == pytest.approx(fit.loss_curve[-1], rel=tolerance, nan_ok=True)
