@@ -135,7 +135,11 @@ def handout(notebooks: tuple[str, ...], out: str) -> None:
 @click.argument("file", required=False, metavar="[FILE.yaml | FILE.json]")
 @partial(_settings_options, several=True)
 @click.option(
-    "--recipe", "recipes", multiple=True, metavar="NAME", help="scikit-learn, Keras 1, Keras 2, Keras matched."
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME",
+    help="scikit-learn, Keras 1, Keras 2, Keras matched.  [default: the first three]",
 )
 @click.option("--data", multiple=True, metavar="NAME", help="A named data set.  [default: friedman1]")
 @click.option("--csv", metavar="FILE", help="Your own table, CSV or Parquet, in place of --data; needs --target.")

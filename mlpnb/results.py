@@ -16,7 +16,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,14 +39,15 @@ _PREFIX, _TEMPORARY, _CORRUPT = "part-", ".mlpnb-part-", ".corrupt"
 _KEY = "key"
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True)
+class Cell:
     """One fit of a sweep."""
 
     data: Data
     settings: Settings
     recipe: Recipe
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A digest of all that the fit depends on, beside the versions: equal keys, equal fits."""
         recipe = dataclasses.replace(self.recipe, name="")

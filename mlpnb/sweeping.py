@@ -164,7 +164,7 @@ def _tasks(cells: Sequence[Cell]) -> list[list[Cell]]:
     """The cells in parts that are computed together, the same ones however many workers there are."""
     alike: dict[tuple[str, Shape | None], list[Cell]] = {}
     for cell in cells:
-        shape = shape_of(*cell) if cell.recipe.library == "keras" else None
+        shape = shape_of(cell.data, cell.settings, cell.recipe) if cell.recipe.library == "keras" else None
         alike.setdefault((cell.data.fingerprint, shape), []).append(cell)
     tasks = []
     for (_, shape), group in alike.items():

@@ -37,6 +37,18 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "out"
 
 
+@pytest.fixture
+def mounted(folder):
+    """Mount a small file system there, with options."""
+    folder.mkdir()
+
+    def mount(options):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+
+    yield mount
+    subprocess.run(["umount", str(folder)], check=True)
+
+
 def without_time(table):
     return table.drop(columns="time [s]")
 
@@ -177,32 +189,24 @@ def test_ctrl_c_ends_it_in_a_sentence(folder, undisturbed):
 
 
 @needs_mounts
-def test_a_full_disk_keeps_what_was_written(folder, undisturbed):
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=True)
-    try:
-        said, code = ended(subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        assert code == 1
-        assert "can't be written to 'out' (No space left on device)" in said
-        assert "make room and run the same sweep again" in said
-        kept = read_results(folder)
-        assert 0 < len(kept) < N_FITS
-        assert f"{len(kept)} fits are kept there" in said
-        assert not [path for path in folder.iterdir() if path.name.startswith(".mlpnb-")]
-        subprocess.run(["mount", "-o", "remount,size=16m", str(folder)], check=True)
-        assert_goes_on(folder, undisturbed)
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+def test_a_full_disk_keeps_what_was_written(folder, mounted, undisturbed):
+    mounted("size=64k")
+    said, code = ended(subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    assert code == 1
+    assert "can't be written to 'out' (No space left on device)" in said
+    assert "make room and run the same sweep again" in said
+    kept = read_results(folder)
+    assert 0 < len(kept) < N_FITS
+    assert f"{len(kept)} fits are kept there" in said
+    assert not [path for path in folder.iterdir() if path.name.startswith(".mlpnb-")]
+    subprocess.run(["mount", "-o", "remount,size=16m", str(folder)], check=True)
+    assert_goes_on(folder, undisturbed)
 
 
 @needs_mounts
-def test_a_read_only_folder_is_refused_before_anything_is_computed(folder, capsys):
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)], check=True)
-    try:
-        said, code = ended(subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+def test_a_read_only_folder_is_refused_before_anything_is_computed(mounted):
+    mounted("ro")
+    said, code = ended(subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     assert code == 2
     assert said.splitlines() == [
         "mlpnb: output folder 'out' cannot be written to (Read-only file system): choose another one."
