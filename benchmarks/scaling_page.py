@@ -13,7 +13,7 @@ import numpy as np
 from trainers import BASE, BATCH_ROWS, CELL_EPOCHS, LIBRARIES
 
 PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
-AXES = {"rows": "rows", "features": "features", "hidden": "hidden units", "cells": "networks"}
+AXES = {"rows": "rows", "features": "features", "hidden": "hidden units", "cells": "networks", "workers": "workers"}
 CLUSTERS = (8, 64, 256)  # cores
 Results = dict[str, Any]
 
@@ -85,10 +85,9 @@ def growths(results: Results, of: str) -> dict[str, dict[str, Growth]]:
         axis: {
             library: growth([p[axis] for p in its], [VALUES[of](p) for p in its])
             for library in LIBRARIES
-            if len(its := points(results, axis, library)) > 2
+            if (its := points(results, axis, library))
         }
         for axis in results["axes"]
-        if (axis, of) != ("cells", "memory")
     }
 
 
@@ -190,7 +189,7 @@ def exponents(results: Results) -> str:
                 AXES[axis],
                 library,
                 f"{law.exponent:.2f}",
-                f"{law.r2:.3f}",
+                "–" if axis == "workers" else f"{law.r2:.3f}",  # a line through two points
                 f"{power(round(law.first))} to {power(round(law.last))}",
             ]
             for axis, laws in growths(results, of).items()
@@ -250,15 +249,15 @@ def cluster(results: Results) -> str:
     cores = results["roofline"]["cores"]
     time, most = growths(results, "time")["rows"]["mlpnb"], points(results, "rows", "mlpnb")[-1]
     data, share = 1e8 * most["data"] / most["rows"], held(most) / most["data"]
-    one, two = results["workers"]
-    measured = two["rate"] / (2 * one["rate"])
+    one, two = (1 / point["later"] for point in points(results, "workers", "mlpnb"))
+    measured = two / (2 * one)
     efficiency = min(1.0, measured)
     taken = ", taken as 100 %" if measured > 1 else ""
     header = ["cores", "10⁶ fits", "an epoch of 10⁸ rows, one fit", "such epochs a day, many fits"]
     rows = [
         [
             str(size),
-            duration(1e6 / (one["rate"] * efficiency * size)),
+            duration(1e6 / (one * efficiency * size)),
             duration(time.at(1e8)),
             figure(86400 / time.at(1e8) * size / cores * efficiency),
         ]
@@ -268,7 +267,7 @@ def cluster(results: Results) -> str:
         f"Every {cores} cores are as fast as this machine's {cores}, on which all was measured; a worker has one core. "
         f"The efficiency of workers is the {100 * measured:.0f} % measured from one to two{taken}; settings go out and "
         "a row of results comes back, so that the network between them is not the limit.",
-        f"A worker makes {figure(one['rate'])} fits of the question's problem a second (200 epochs each), all it takes "
+        f"A worker makes {figure(one)} fits of the question's problem a second (200 epochs each), all it takes "
         "included, and 10⁶ take that many times as long.",
         f"An epoch of 10⁸ rows takes {duration(time.at(1e8))} by the exponent {time.exponent:.2f}, "
         f"{figure(1e8 / time.last)} times beyond the largest size measured.",
@@ -280,33 +279,37 @@ def cluster(results: Results) -> str:
 
 
 def sweeps(results: Results) -> str:
-    """Sweeps by one worker and by two, and beside them scikit-learn's."""
-    one, two = results["workers"]
+    """Fits by one worker and by two."""
     rows = [
-        [f"`mlpnb.sweep`, {p['workers']} worker{'s' * (p['workers'] > 1)}", f"{p['fits']:,}", duration(p["seconds"]),
-         figure(p["rate"]), size_of(p["memory"])] for p in (one, two)
-    ]  # fmt: skip
-    rows.append(["`MLPRegressor` by joblib, 2 processes", "", "", figure(results["sklearn_rate"]), ""])
-    time, memory = (np.log2(two[key] / one[key]) for key in ("seconds", "memory"))
+        [
+            "`mlpnb.sweep`" if p["library"] == "mlpnb" else f"{p['library']} by joblib",
+            *(str(p["workers"]), f"{p['fits']:,}", duration(p["later"] * p["fits"])),
+            *(figure(1 / p["later"]), size_of(p["beside"])),
+        ]
+        for p in results["axes"]["workers"]
+    ]
+    one, two = points(results, "workers", "mlpnb")
+    others = [(library, points(results, "workers", library)[-1]["later"] / two["later"]) for library in LIBRARIES[1:]]
     said = paragraph(
-        f"Two workers are **{one['seconds'] / two['seconds']:.2f} times** as fast as one (exponents against workers: "
-        f"time {time:.2f}, memory {memory:.2f}), and make **{figure(two['rate'] / results['sklearn_rate'])} times** as "
-        "many fits a second as `MLPRegressor` by joblib on the same cores. The sweep's time is all of it, starting "
-        "processes, importing TensorFlow, compiling and writing results; joblib's processes were there already. Memory "
-        "is all processes' together."
+        f"Two workers of `mlpnb.sweep` are **{one['later'] / two['later']:.2f} times** as fast as one, and make "
+        f"{', '.join(f'**{figure(times)} times** ({library})' for library, times in others)} as many fits a second as "
+        "joblib's on the same cores. The sweep's time is all of it, starting processes, importing TensorFlow, compiling "
+        "and writing results; joblib's processes were there already, with the library imported. Memory is all "
+        "processes' together."
     )
-    return f"{table(['', 'fits', 'in', 'fits a second', 'memory'], rows)}\n\n{said}"
+    return f"{table(['', 'workers', 'fits', 'in', 'fits a second', 'memory'], rows)}\n\n{said}"
 
 
 def picture(results: Results) -> str:
     """``docs/scaling.png``: time above, memory below, an axis a column."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
 
     colours = dict(zip(LIBRARIES, ("#D55E00", "#0072B2", "#009E73", "#444444"), strict=True))
     markers = dict(zip(LIBRARIES, "osD^", strict=True))
-    drawn = Figure(figsize=(11, 5.6), layout="constrained")
-    panels = drawn.subplots(2, 4, squeeze=False)
+    drawn = Figure(figsize=(13, 5.6), layout="constrained")
+    panels = drawn.subplots(2, len(results["axes"]), squeeze=False)
     for column, axis in enumerate(results["axes"]):
         for row, (of, unit) in enumerate((("time", 1.0), ("memory", 1e6))):
             panel = panels[row, column]
@@ -319,17 +322,19 @@ def picture(results: Results) -> str:
                 panel.plot(sizes, values, label=library, **style)
             panel.grid(alpha=0.3)
             panel.spines[["top", "right"]].set_visible(False)
-        panels[0, column].set_title(
-            f"{CELL_EPOCHS} epochs of each network" if axis == "cells" else "an epoch", fontsize="medium"
-        )
+            if axis == "workers":
+                panel.xaxis.set_minor_locator(NullLocator())
+                panel.set_xticks(sizes, [str(size) for size in sizes])
+        titles = {"cells": f"{CELL_EPOCHS} epochs of each network", "workers": "a fit of 200 epochs"}
+        panels[0, column].set_title(titles.get(axis, "an epoch"), fontsize="medium")
     panels[0, 0].set_ylabel("seconds")
     panels[1, 0].set_ylabel("MB: data and beside it")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside upper center", ncols=len(LIBRARIES), frameon=False)
     FigureCanvasAgg(drawn).print_png(PAGE.with_suffix(".png"), metadata={"Software": None})
     return (
-        "![Time and memory against rows, features, hidden units and networks, a line for each library, in logarithmic "
-        f"axes.]({PAGE.stem}.png)"
+        "![Time and memory against rows, features, hidden units, networks and workers, a line for each library, in "
+        f"logarithmic axes.]({PAGE.stem}.png)"
     )
 
 

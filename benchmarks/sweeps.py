@@ -1,4 +1,4 @@
-"""10,000 fits of the question's problem by `mlpnb.sweep`, by one worker and by two, beside joblib's `MLPRegressor`."""
+"""Fits of the question's problem by one worker and by two: `mlpnb.sweep`, and the others by joblib."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 from joblib import Parallel, delayed
 from sklearn.neural_network import MLPRegressor
+from trainers import trainer
 
 import mlpnb
 from mlpnb.workers import ONE_THREAD
 
-FITS = 10_000
-AXES = {"alpha": [0.0, 0.1, 1.0, 3.0, 10.0], "random_state": range(FITS // 10)}
+FITS = {"mlpnb": 10_000, "scikit-learn": 200, "Keras": 4, "PyTorch": 40}  # of the others a few show it
+EPOCHS = 200
+AXES = {"alpha": [0.0, 0.1, 1.0, 3.0, 10.0], "random_state": range(FITS["mlpnb"] // 10)}
 RECIPES = (mlpnb.KERAS_1, mlpnb.KERAS_2)
 WORKERS = (1, 2)
-SKLEARN_FITS = 200
 
 
-def swept(n_jobs: int) -> dict[str, float]:
-    """Seconds and peak memory of the sweep, from the call to the table: processes, imports and compiling included."""
+def watched(call: Callable[[], Any]) -> tuple[float, int]:
+    """Seconds of a call, and the most bytes resident meanwhile in this process and those below it."""
     most, done = [0], threading.Event()
 
     def watch() -> None:
@@ -40,44 +42,70 @@ def swept(n_jobs: int) -> dict[str, float]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        table = mlpnb.sweep(mlpnb.load_data(), AXES, RECIPES, out=folder, n_jobs=n_jobs)
+    call()
     seconds = time.perf_counter() - started
     done.set()
     watcher.join()
-    assert len(table) == FITS
-    assert table["R²"].notna().all()
-    return {"workers": n_jobs, "fits": FITS, "seconds": seconds, "rate": FITS / seconds, "memory": most[0]}
+    return seconds, most[0]
 
 
-def by_workers() -> list[dict[str, float]]:
-    """`swept` by each of `WORKERS`, each run in a process of its own; one worker has one thread, as each of two has."""
+def swept(n_jobs: int) -> tuple[float, int]:
+    """The sweep from the call to the table, processes, imports and compiling included: `watched`."""
+
+    def sweep() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            table = mlpnb.sweep(mlpnb.load_data(), AXES, RECIPES, out=folder, n_jobs=n_jobs)
+        assert len(table) == FITS["mlpnb"]
+        assert table["R²"].notna().all()
+
+    return watched(sweep)
+
+
+def by_joblib(library: str, n_jobs: int) -> tuple[float, int]:
+    """Fits by joblib's processes, which are there already and have the library imported: `watched`."""
+    data = mlpnb.load_data()
+    with Parallel(n_jobs=n_jobs) as parallel:
+
+        def fits(count: int, epochs: int) -> None:
+            parallel(delayed(_fit)(library, data.X_train, data.y_train, epochs, seed) for seed in range(count))
+
+        fits(2 * n_jobs, 1)
+        return watched(lambda: fits(FITS[library], EPOCHS))
+
+
+def _fit(library: str, X: Any, y: Any, epochs: int, seed: int) -> None:
+    warnings.simplefilter("ignore")
+    if library == "scikit-learn":
+        MLPRegressor(
+            hidden_layer_sizes=(10,), activation="logistic", solver="sgd", alpha=1.0, momentum=0.9, max_iter=epochs,
+            random_state=seed,
+        ).fit(X, y)  # fmt: skip
+        return
+    epoch, _ = trainer(library, X, y, 10)
+    for _ in range(epochs):
+        epoch()
+
+
+def by_workers() -> list[dict[str, Any]]:
+    """Every library by each of `WORKERS`, each run in a process of its own; every worker has one thread.
+
+    Returns
+    -------
+    list of dict
+        "library", "workers", "fits"; "later": seconds a fit; "beside": bytes of all processes, in which "data" is.
+    """
     found = []
-    for n_jobs in WORKERS:
-        command = [sys.executable, str(Path(__file__)), str(n_jobs)]
-        run = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **ONE_THREAD})
-        found.append(json.loads(run.stdout.splitlines()[-1]))
-        print(f"sweep of {FITS:,} fits, {n_jobs} worker(s): {found[-1]['seconds']:.4g} s", flush=True)
+    for library, fits in FITS.items():
+        for n_jobs in WORKERS:
+            command = [sys.executable, str(Path(__file__)), library, str(n_jobs)]
+            run = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **ONE_THREAD})
+            seconds, memory = json.loads(run.stdout.splitlines()[-1])
+            point = {"library": library, "workers": n_jobs, "fits": fits, "later": seconds / fits}
+            found.append({**point, "data": 0, "beside": memory})
+            print(f"{fits:,} fits by {library}, {n_jobs} worker(s): {seconds:.4g} s", flush=True)
     return found
 
 
-def by_sklearn() -> float:
-    """Fits a second of `MLPRegressor` by joblib on two processes that are there already."""
-    data = mlpnb.load_data()
-    with Parallel(n_jobs=2) as parallel:
-        parallel(delayed(_fit)(data.X_train, data.y_train, seed) for seed in range(4))
-        started = time.perf_counter()
-        parallel(delayed(_fit)(data.X_train, data.y_train, seed) for seed in range(SKLEARN_FITS))
-        return SKLEARN_FITS / (time.perf_counter() - started)
-
-
-def _fit(X: Any, y: Any, seed: int) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        MLPRegressor(
-            hidden_layer_sizes=(10,), activation="logistic", solver="sgd", alpha=1.0, momentum=0.9, random_state=seed
-        ).fit(X, y)
-
-
 if __name__ == "__main__":
-    print(json.dumps(swept(int(sys.argv[1]))))
+    asked, n_jobs = sys.argv[1], int(sys.argv[2])
+    print(json.dumps(swept(n_jobs) if asked == "mlpnb" else by_joblib(asked, n_jobs)))

@@ -138,8 +138,8 @@ def disagreement() -> dict[str, float]:
     return {name: float(np.abs(end - reference).max() / np.abs(reference).max()) for name, end in ends.items()}
 
 
-def networks(library: str, count: int) -> _Epoch:
-    """A call that trains `count` networks of the question's problem, `CELL_EPOCHS` epochs each.
+def networks(library: str, count: int) -> tuple[_Epoch, int]:
+    """A call that trains `count` networks of the question's problem, `CELL_EPOCHS` epochs each; and the data's bytes.
 
     mlpnb stacks them into one program; the others train one after the other.
     """
@@ -147,9 +147,10 @@ def networks(library: str, count: int) -> _Epoch:
     from mlpnb.fit import fit_keras
 
     data = mlpnb.load_data()
+    n_bytes = data.X_train.nbytes + data.y_train.nbytes
     if library == "mlpnb":
         settings = [mlpnb.Settings(max_iter=CELL_EPOCHS, dtype="float64", random_state=seed) for seed in range(count)]
-        return lambda: fit_keras(data, settings, [mlpnb.KERAS_2] * count)
+        return lambda: fit_keras(data, settings, [mlpnb.KERAS_2] * count), n_bytes
 
     def one_after_the_other() -> None:
         for _ in range(count):
@@ -157,7 +158,7 @@ def networks(library: str, count: int) -> _Epoch:
             for _ in range(CELL_EPOCHS):
                 epoch()
 
-    return one_after_the_other
+    return one_after_the_other, n_bytes
 
 
 def memory(name: str) -> int:
@@ -181,11 +182,11 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
     cells = case.get("cells")
     hidden = case.get("hidden", 10)
     X, y = problem(2 * BATCH_ROWS, case.get("features", 10))
-    (networks(library, 1) if cells else trainer(library, X, y, hidden)[0])()
+    (networks(library, 1) if cells else trainer(library, X, y, hidden))[0]()
     ready = time.perf_counter() - began
     fixed = memory("VmRSS")
     if cells:
-        call, data = networks(library, cells), 0
+        call, data = networks(library, cells)
     else:
         X, y = problem(case["rows"], case["features"])
         data = X.nbytes + y.nbytes

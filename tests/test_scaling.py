@@ -60,24 +60,30 @@ def test_the_page_says_what_was_measured(page, monkeypatch, tmp_path):
         taken = {"ready": 1.0, "first": 2.0, "later": seconds, "data": 800 * size, "beside": 200 * size, "fixed": 1e8}
         return {"library": library, **setting, **taken}
 
+    def worker(library, number):
+        seconds = 0.1 * 1.8 ** -(number - 1) * (1 if library == "mlpnb" else 9)
+        return {"library": library, "workers": number, "fits": 900, "later": seconds, "data": 0, "beside": 1e9 * number}
+
     axes = {axis: [point(lib, axis, 10**n) for n in range(2, 7) for lib in page.LIBRARIES] for axis in page.AXES}
+    axes["workers"] = [worker(library, number) for library in page.LIBRARIES for number in (1, 2)]
     pieces = {"flops": 1e11, "bandwidth": 1e10, "products": 1e-5, "logistic": 2e-5, "gather": 1e-6}
     results = {
-        "axes": axes, "sklearn_rate": 2.0,
-        "workers": [{"workers": 1, "fits": 900, "seconds": 90.0, "rate": 10.0, "memory": 1e9},
-                    {"workers": 2, "fits": 900, "seconds": 50.0, "rate": 18.0, "memory": 2e9}],
+        "axes": axes,
         "roofline": {**pieces, "batch": 9e-5, "identity": 3e-5, "cores": 2},
         "disagreement": {"mlpnb": 1e-16, "Keras": 3e-15, "PyTorch": 1e-17},
     }  # fmt: skip
     page.make_page(results)
     text = (tmp_path / "scaling.md").read_text()
     assert "| rows | mlpnb | 1.00 | 1.000 | 1,000 to 10⁶ |" in text
+    assert "| `mlpnb.sweep` | 2 | 900 | 50 s | 18 | 2 GB |" in text
+    assert "| workers | Keras | -0.85 | – | 1 to 2 |" in text
+    assert "| workers | Keras | 1.00 | – | 1 to 2 |" in text
     for words in (
         "**3 times** as many rows a second",
         "**1.25 times** the data",
         "further off than 10<sup>−14</sup>",
-        "**1.80 times** as fast as one (exponents against workers: time -0.85, memory 1.00)",
-        "**9 times** as many fits a second",
+        "are **1.80 times** as fast as one",
+        "**9 times** (scikit-learn), **9 times** (Keras), **9 times** (PyTorch) as many fits a second",
         "the 90 % measured from one to two",
         "here most is **the logistic function**",
     ):
