@@ -293,9 +293,9 @@ def sweeps(results: Results) -> str:
     said = paragraph(
         f"Two workers of `mlpnb.sweep` are **{one['later'] / two['later']:.2f} times** as fast as one, and make "
         f"{', '.join(f'**{figure(times)} times** ({library})' for library, times in others)} as many fits a second as "
-        "joblib's on the same cores. The sweep's time is all of it, starting processes, importing TensorFlow, compiling "
-        "and writing results; joblib's processes were there already, with the library imported. Memory is all "
-        "processes' together."
+        "joblib's on the same cores. The sweep's time is all of it, starting processes, importing TensorFlow, "
+        "compiling and writing results; joblib's processes were there already, with the library imported. Memory is "
+        "all processes' together."
     )
     return f"{table(['', 'workers', 'fits', 'in', 'fits a second', 'memory'], rows)}\n\n{said}"
 

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import statistics
 import sys
 import tempfile
 import time
@@ -27,9 +28,11 @@ from matplotlib.figure import Figure
 from measuring import write
 from scipy.stats import linregress
 
+from mlpnb import SKLEARN, load_data
 from mlpnb.explorer import ALPHAS, LEARNING_RATES
+from mlpnb.fit import fit_sklearn
 from mlpnb.report import write_report
-from mlpnb.settings import ACTIVATIONS, DTYPES, SOLVERS
+from mlpnb.settings import ACTIVATIONS, DTYPES, SOLVERS, Settings
 
 ROUND = 10  # moves between two samples
 DATA = ("friedman1", "friedman2", "friedman3", "diabetes")  # without those that are fetched from the network
@@ -48,22 +51,22 @@ explorer = mlpnb.explore()
 print(os.getpid())
 
 async def move(name, value):
-    started = time.perf_counter(), time.process_time()
+    started = time.perf_counter()
     explorer._controls[name].value = value
     while explorer.busy:
         await asyncio.sleep(0.002)
     await asyncio.sleep(0)  # what the last fit has posted
-    seconds = time.perf_counter() - started[0], time.process_time() - started[1]
+    seconds = time.perf_counter() - started
     assert getattr(explorer.state.settings, name, value) == value, explorer.describe()
     assert explorer._words.value == html.escape(explorer.describe()), explorer._words.value
     return seconds
 
 async def play(moves):
     for one in moves:
-        latency, work = await move(*one)
+        latency = await move(*one)
     gc.collect()
     figures = sum(isinstance(thing, Figure) for thing in gc.get_objects())
-    print(json.dumps({"latency [s]": latency, "CPU [s]": work, "figures": figures}))
+    print(json.dumps({"latency [s]": latency, "figures": figures}))
 """
 
 
@@ -102,9 +105,10 @@ def left_over(folder: Path) -> tuple[int, int]:
     return sum(map(ours, psutil.process_iter())), sum(not path.is_dir() for path in folder.rglob("*"))
 
 
-def cpu() -> float:
-    """The processor's time that this process and its children, now gone, have taken."""
-    return sum(os.times()[:4])
+def mlp_regressor() -> float:
+    """The seconds of a fit by `MLPRegressor`, now, the median of five: what the machine is worth at the moment."""
+    data, settings = load_data(), Settings()
+    return statistics.median(fit_sklearn(data, settings, SKLEARN).seconds for _ in range(5))
 
 
 def reports(count: int) -> pd.DataFrame:
@@ -112,9 +116,9 @@ def reports(count: int) -> pd.DataFrame:
     rows = []
     with own_folder() as folder, tempfile.TemporaryDirectory(dir=folder.parent) as out:
         for number in range(1, count + 1):
-            started = time.perf_counter(), cpu()
+            started = time.perf_counter()
             written = write_report({"data": "diabetes", "max_iter": 3, "seed": number}, out)
-            latency, work = time.perf_counter() - started[0], cpu() - started[1]
+            latency = time.perf_counter() - started
             gc.collect()
             processes, files = left_over(folder)
             others = set(Path(out).iterdir()) - {*written, Path(out, ".mlpnb.lock")}
@@ -124,7 +128,7 @@ def reports(count: int) -> pd.DataFrame:
                     **footprint(psutil.Process()),
                     "figures": sum(isinstance(thing, Figure) for thing in gc.get_objects()),
                     "latency [s]": latency,
-                    "CPU [s]": work,
+                    "latency [fits]": latency / mlp_regressor(),
                     **dict(zip(LEFT_OVER, (processes, files + len(others)), strict=True)),
                 }
             )
@@ -198,6 +202,7 @@ def slider_moves(count: int, before: str = "") -> pd.DataFrame:
             for moves in walk(count):
                 found = json.loads(execute(f"await play({moves!r})"))
                 number += len(moves)
+                found["latency [fits]"] = found["latency [s]"] / mlp_regressor()
                 rows.append({"number": number, **footprint(process), **found})
                 print(rows[-1], file=sys.stderr, flush=True)
         left = left_over(folder)
@@ -220,9 +225,8 @@ def summary(rows: pd.DataFrame) -> dict[str, Any]:
             "slope": float(fitted.slope),
             "standard error": float(np.nan_to_num(fitted.stderr)),  # of what never changes it is 0 / 0
         }
-    # of the processor's time the least: what else the machine does adds to it
-    for name, of in (("latency [s]", "median"), ("CPU [s]", "min")):
-        found[name]["ratio"] = float(rows[name].tail(tenth).agg(of) / rows[name].head(tenth).agg(of))
+    for name in ("latency [s]", "latency [fits]"):
+        found[name]["ratio"] = float(rows[name].tail(tenth).median() / rows[name].head(tenth).median())
     return found
 
 
@@ -250,8 +254,8 @@ def table(moves: dict[str, Any], reports: dict[str, Any]) -> str:
             for name in ("open files", "threads", "mappings", "figures")
         },
         "latency: median of the last tenth by that of the first": [ratio(column["latency [s]"]) for column in columns],
-        "its processor time: least of the last tenth by that of the first": [
-            ratio(column["CPU [s]"]) for column in columns
+        "the same, latency in fits of `MLPRegressor` made beside": [
+            ratio(column["latency [fits]"]) for column in columns
         ],
         **{name: [f"{column[name]['last']:.0f}" for column in columns] for name in LEFT_OVER},
     }
