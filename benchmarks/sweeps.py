@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,8 @@ from trainers import trainer
 import mlpnb
 from mlpnb.workers import ONE_THREAD
 
-FITS = {"mlpnb": 10_000, "scikit-learn": 200, "Keras": 4, "PyTorch": 40}  # of the others a few show it
+FITS = {"mlpnb": 10_000, "scikit-learn": 100, "Keras": 2, "PyTorch": 40}  # of the others a few show it
+ROUNDS = 3  # a machine that others share too is faster now and slower then
 EPOCHS = 200
 AXES = {"alpha": [0.0, 0.1, 1.0, 3.0, 10.0], "random_state": range(FITS["mlpnb"] // 10)}
 RECIPES = (mlpnb.KERAS_1, mlpnb.KERAS_2)
@@ -87,23 +89,31 @@ def _fit(library: str, X: Any, y: Any, epochs: int, seed: int) -> None:
 
 
 def by_workers() -> list[dict[str, Any]]:
-    """Every library by each of `WORKERS`, each run in a process of its own; every worker has one thread.
+    """Every library by each of `WORKERS`, in turn, each run in a process of its own; every worker has one thread.
 
     Returns
     -------
     list of dict
-        "library", "workers", "fits"; "later": seconds a fit; "beside": bytes of all processes, in which "data" is.
+        "library", "workers", "fits"; "later": seconds a fit, the median of `ROUNDS`; "beside": bytes of all processes,
+        the most of the rounds, "data" among them.
     """
-    found = []
-    for library, fits in FITS.items():
-        for n_jobs in WORKERS:
+    runs: dict[tuple[str, int], list[tuple[float, int]]] = {(lib, n_jobs): [] for lib in FITS for n_jobs in WORKERS}
+    for _ in range(ROUNDS):
+        for (library, n_jobs), found in runs.items():
             command = [sys.executable, str(Path(__file__)), library, str(n_jobs)]
             run = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **ONE_THREAD})
-            seconds, memory = json.loads(run.stdout.splitlines()[-1])
-            point = {"library": library, "workers": n_jobs, "fits": fits, "later": seconds / fits}
-            found.append({**point, "data": 0, "beside": memory})
-            print(f"{fits:,} fits by {library}, {n_jobs} worker(s): {seconds:.4g} s", flush=True)
-    return found
+            found.append(json.loads(run.stdout.splitlines()[-1]))
+            print(f"{FITS[library]:,} fits by {library}, {n_jobs} worker(s): {found[-1][0]:.4g} s", flush=True)
+    points = []
+    for (library, n_jobs), found in runs.items():
+        seconds, memory = zip(*found, strict=True)
+        points.append(
+            {
+                "library": library, "workers": n_jobs, "fits": FITS[library],
+                "later": statistics.median(seconds) / FITS[library], "data": 0, "beside": max(memory),
+            }
+        )  # fmt: skip
+    return points
 
 
 if __name__ == "__main__":
