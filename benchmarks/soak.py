@@ -39,6 +39,11 @@ DATA = ("friedman1", "friedman2", "friedman3", "diabetes")  # without those that
 PAGE = Path(__file__).parents[1] / "docs" / "trust.md"
 TABLE = re.compile(r"(?<=<!-- soak -->\n).*?(?=<!-- /soak -->)", re.DOTALL)
 
+HOME: dict[str, Any] = {
+    "alpha": 1.0, "learning_rate_init": 1e-3, "momentum": 0.9, "max_iter": 200, "dtype": "float32",
+    "activation": "logistic", "data": "friedman1", "solver": "sgd", "hidden_units": 10, "matched": False,
+    "random_state": 0,
+}  # fmt: skip
 LEFT_OVER = ("processes left over", "files left over")
 
 # What runs in the kernel: a move is over when the picture is the state's.
@@ -165,11 +170,6 @@ def walk(count: int) -> Iterator[list[tuple[str, Any]]]:
 
     The last move of each round is one and the same, a seed not seen before, so that its latency can be compared.
     """
-    home = {
-        "alpha": 1.0, "learning_rate_init": 1e-3, "momentum": 0.9, "max_iter": 200, "dtype": "float32",
-        "activation": "logistic", "data": "friedman1", "solver": "sgd", "hidden_units": 10, "matched": False,
-        "random_state": 0,
-    }  # fmt: skip
     stops: dict[str, Sequence[Any]] = {
         "alpha": ALPHAS, "learning_rate_init": LEARNING_RATES[3:10], "momentum": (0.0, 0.5, 0.8, 0.9, 0.95),
         "max_iter": range(50, 400, 50), "dtype": DTYPES, "activation": ACTIVATIONS, "data": DATA,
@@ -180,15 +180,14 @@ def walk(count: int) -> Iterator[list[tuple[str, Any]]]:
     for first in range(0, count, ROUND):
         n_moves = min(ROUND, count - first)
         moves: list[tuple[str, Any]] = []
-        state = dict(home)
-        while len(moves) + sum(state[name] != home[name] for name in home) < n_moves - 1:
+        state = dict(HOME)
+        while len(moves) + sum(state[name] != HOME[name] for name in HOME) < n_moves - 2:  # one more, and its way home
             name = chance.choice(names)
             value = chance.choice([stop for stop in stops[name] if stop != state[name]])
             state[name] = value
             moves.append((name, value))
-        moves += [(name, home[name]) for name in home if state[name] != home[name]]
-        moves = moves[: n_moves - 1]
-        yield [*moves, ("random_state", 1000 + first)]
+        moves += [(name, HOME[name]) for name in HOME if state[name] != HOME[name]]
+        yield [*moves, *(("random_state", 1000 + first + left) for left in range(n_moves - len(moves)))]
 
 
 def slider_moves(count: int, before: str = "") -> pd.DataFrame:

@@ -20,6 +20,18 @@ def grown(rows, names):
     return {name: (half[name].iloc[0], half[name].max()) for name in names if half[name].max() > half[name].iloc[0]}
 
 
+def test_every_rounds_last_move_is_made_from_the_same_settings(soak):
+    state, seeds = {}, set()
+    for moves in soak.walk(1000):
+        assert len(moves) == soak.ROUND
+        state |= dict(moves[:-1])
+        assert {name: value for name, value in state.items() if name != "random_state"}.items() <= soak.HOME.items()
+        name, seed = moves[-1]
+        assert name == "random_state"
+        assert seed not in seeds
+        seeds.add(seed)
+
+
 def test_a_kernel_whose_sliders_are_moved_does_not_grow(soak):
     # Few programs are kept, so that all that stay have been made well before the second half.
     rows = soak.slider_moves(150, "from mlpnb import programs; programs.COMPILED = 6; programs.NOT_COMPILED = 4")
