@@ -32,7 +32,7 @@ bench: .venv/installed  ## the benchmarks' tables, and benchmarks/results-*.json
 	$(BIN)/python benchmarks/latency.py
 
 # PyTorch is one of those compared, and asked for here alone: it is a large download.
-bench-scaling: .venv/installed  ## growth with rows, features, units, networks: docs/scaling.md and its picture; 25 minutes
+bench-scaling: .venv/installed  ## growth with rows, features, units, networks, workers: docs/scaling.md and its picture; 25 minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python benchmarks/scaling.py
 

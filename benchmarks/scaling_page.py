@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from trainers import BASE, BATCH_ROWS, CELL_EPOCHS, LIBRARIES
+from trainers import BASE, BATCH_ROWS, CELL_EPOCHS, EPOCHS, LIBRARIES
 
 PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
 AXES = {"rows": "rows", "features": "features", "hidden": "hidden units", "cells": "networks", "workers": "workers"}
@@ -267,7 +267,7 @@ def cluster(results: Results) -> str:
         f"Every {cores} cores are as fast as this machine's {cores}, on which all was measured; a worker has one core. "
         f"The efficiency of workers is the {100 * measured:.0f} % measured from one to two{taken}; settings go out and "
         "a row of results comes back, so that the network between them is not the limit.",
-        f"A worker makes {figure(one)} fits of the question's problem a second (200 epochs each), all it takes "
+        f"A worker makes {figure(one)} fits of the question's problem a second ({EPOCHS} epochs each), all it takes "
         "included, and 10⁶ take that many times as long.",
         f"An epoch of 10⁸ rows takes {duration(time.at(1e8))} by the exponent {time.exponent:.2f}, "
         f"{figure(1e8 / time.last)} times beyond the largest size measured.",
@@ -304,11 +304,11 @@ def picture(results: Results) -> str:
     """``docs/scaling.png``: time above, memory below, an axis a column."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator
 
     colours = dict(zip(LIBRARIES, ("#D55E00", "#0072B2", "#009E73", "#444444"), strict=True))
     markers = dict(zip(LIBRARIES, "osD^", strict=True))
     drawn = Figure(figsize=(13, 5.6), layout="constrained")
+    titles = {"cells": f"{CELL_EPOCHS} epochs of each network", "workers": f"a fit of {EPOCHS} epochs"}
     panels = drawn.subplots(2, len(results["axes"]), squeeze=False)
     for column, axis in enumerate(results["axes"]):
         for row, (of, unit) in enumerate((("time", 1.0), ("memory", 1e6))):
@@ -322,10 +322,9 @@ def picture(results: Results) -> str:
                 panel.plot(sizes, values, label=library, **style)
             panel.grid(alpha=0.3)
             panel.spines[["top", "right"]].set_visible(False)
-            if axis == "workers":
-                panel.xaxis.set_minor_locator(NullLocator())
-                panel.set_xticks(sizes, [str(size) for size in sizes])
-        titles = {"cells": f"{CELL_EPOCHS} epochs of each network", "workers": "a fit of 200 epochs"}
+            if axis == "workers":  # one and two, which are no decades
+                panel.set_xticks(sizes, sizes)
+                panel.set_xticks([], minor=True)
         panels[0, column].set_title(titles.get(axis, "an epoch"), fontsize="medium")
     panels[0, 0].set_ylabel("seconds")
     panels[1, 0].set_ylabel("MB: data and beside it")

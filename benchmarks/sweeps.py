@@ -18,14 +18,12 @@ from typing import Any
 import psutil
 from joblib import Parallel, delayed
 from sklearn.neural_network import MLPRegressor
-from trainers import trainer
+from trainers import EPOCHS, trainer
 
 import mlpnb
 from mlpnb.workers import ONE_THREAD
 
 FITS = {"mlpnb": 10_000, "scikit-learn": 100, "Keras": 2, "PyTorch": 40}  # of the others a few show it
-ROUNDS = 3  # a machine that others share too is faster now and slower then
-EPOCHS = 200
 AXES = {"alpha": [0.0, 0.1, 1.0, 3.0, 10.0], "random_state": range(FITS["mlpnb"] // 10)}
 RECIPES = (mlpnb.KERAS_1, mlpnb.KERAS_2)
 WORKERS = (1, 2)
@@ -44,10 +42,12 @@ def watched(call: Callable[[], Any]) -> tuple[float, int]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     started = time.perf_counter()
-    call()
-    seconds = time.perf_counter() - started
-    done.set()
-    watcher.join()
+    try:
+        call()
+        seconds = time.perf_counter() - started
+    finally:
+        done.set()
+        watcher.join()
     return seconds, most[0]
 
 
@@ -88,17 +88,17 @@ def _fit(library: str, X: Any, y: Any, epochs: int, seed: int) -> None:
         epoch()
 
 
-def by_workers() -> list[dict[str, Any]]:
+def by_workers(rounds: int) -> list[dict[str, Any]]:
     """Every library by each of `WORKERS`, in turn, each run in a process of its own; every worker has one thread.
 
     Returns
     -------
     list of dict
-        "library", "workers", "fits"; "later": seconds a fit, the median of `ROUNDS`; "beside": bytes of all processes,
-        the most of the rounds, "data" among them.
+        "library", "workers", "fits"; "later": seconds a fit, the median of the rounds; "beside": bytes of all
+        processes, the most of the rounds, "data" among them.
     """
     runs: dict[tuple[str, int], list[tuple[float, int]]] = {(lib, n_jobs): [] for lib in FITS for n_jobs in WORKERS}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for (library, n_jobs), found in runs.items():
             command = [sys.executable, str(Path(__file__)), library, str(n_jobs)]
             run = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **ONE_THREAD})

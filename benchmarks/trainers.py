@@ -24,7 +24,7 @@ BASE = {"rows": 10_000, "features": 20, "hidden": 100}  # each axis starts from 
 BATCH_ROWS = 200
 RATE, MOMENTUM = 2.0**-10, 0.875
 LIBRARIES = ("mlpnb", "scikit-learn", "Keras", "PyTorch")
-CELL_EPOCHS = 50
+EPOCHS, CELL_EPOCHS = 200, 50  # of a fit of the question's problem; of its networks, where they are counted
 _Epoch = Callable[[], Any]
 _Weights = Callable[[], list[np.ndarray]]
 
